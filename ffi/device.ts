@@ -1,0 +1,73 @@
+/**
+ * A device: the threads and the instruction set that operators run on.
+ *
+ * @module
+ */
+import { check, cString, type Handle, library, made, textFrom } from "./library.ts";
+
+/** How a device is opened. */
+export interface DeviceOptions {
+  /** One of {@linkcode Device.instructionSets}; `auto` (the default) is the best. */
+  readonly instructionSet?: string;
+  /** Threads; 0 (the default) is one for each physical core. */
+  readonly threads?: number;
+}
+
+/**
+ * An open device. Disposing it ends its threads; the memory that was made on it stays until it is
+ * freed itself.
+ *
+ * @example
+ * ```ts
+ * import { Device } from "./ffi/device.ts";
+ * import { NativeOps } from "./ffi/ops.ts";
+ * import { ensureLibrary } from "./kernels/build.ts";
+ *
+ * await ensureLibrary();
+ * using device = Device.open({ threads: 1 });
+ * const ops = new NativeOps(device);
+ * using x = ops.tensor("f32", 1, 4);
+ * ops.write(x, Float32Array.of(-1, 0, 1, 2));
+ * ops.silu(x, x);
+ * ```
+ */
+export class Device implements Disposable {
+  readonly instructionSet: string;
+  readonly threads: number;
+  /** Bytes of the buffers that were made on the device and not yet freed. */
+  bytes = 0;
+  #handle: Handle | undefined;
+
+  /** Names of the instruction sets that the library holds and the processor has, best first. */
+  static instructionSets(): string[] {
+    return textFrom(library().ct_instruction_sets).split(" ");
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @throws {Error} There is no such instruction set, or no such number of threads can be had.
+   */
+  static open({ instructionSet = "auto", threads = 0 }: DeviceOptions = {}): Device {
+    return new Device(made(library().ct_device_open(cString(instructionSet), threads)));
+  }
+
+  private constructor(handle: Handle) {
+    const { ct_device_describe, ct_device_threads } = library();
+    this.#handle = handle;
+    this.instructionSet = textFrom((text, size) => ct_device_describe(handle, text, size));
+    this.threads = ct_device_threads(handle);
+  }
+
+  /** For `ffi/` alone. Throws when the device is closed. */
+  get handle(): Handle {
+    if (this.#handle) return this.#handle;
+    throw new Error("The device is closed; open another");
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#handle) return;
+    check(library().ct_device_close(this.#handle));
+    this.#handle = undefined;
+  }
+}

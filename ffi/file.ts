@@ -1,0 +1,34 @@
+/**
+ * Weight files, mapped by the library.
+ *
+ * @module
+ */
+import type { WeightFile } from "../src/ops.ts";
+import { check, cString, type Handle, library, made } from "./library.ts";
+
+/** A weight file of {@linkcode NativeOps}. */
+export class NativeFile implements WeightFile {
+  readonly path: string;
+  readonly bytes: number;
+  #handle: Handle | undefined;
+
+  /** @throws {Error} The file cannot be read. */
+  constructor(path: string) {
+    this.path = path;
+    this.#handle = made(library().ct_file_open(cString(path)));
+    this.bytes = Number(library().ct_file_bytes(this.#handle));
+  }
+
+  /** For `ffi/` alone: the handle of a file of these operators that is open. */
+  static handleOf(file: WeightFile): Handle {
+    if (file instanceof NativeFile && file.#handle) return file.#handle;
+    const what = file instanceof NativeFile ? "is closed" : "was opened by other operators";
+    throw new Error(`The file ${file.path} ${what}; open it with these operators`);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#handle) return;
+    check(library().ct_file_close(this.#handle));
+    this.#handle = undefined;
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * The operators as the kernel library has them.
+ *
+ * @module
+ */
+import type { ElementType, Ops, Tensor, WeightRange } from "../src/ops.ts";
+import type { Device } from "./device.ts";
+import { NativeFile } from "./file.ts";
+import { check, library } from "./library.ts";
+import { NativeTensor, TYPE_NUMBERS } from "./tensor.ts";
+
+const ARRAYS = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array } as const;
+
+const { handleOf } = NativeTensor;
+
+/**
+ * The operators on a device. What they do stands at {@linkcode Ops}; the library checks every size.
+ */
+export class NativeOps implements Ops {
+  readonly #device: Device;
+  readonly #library = library();
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Bytes of all tensors on the device. */
+  get bytes(): number {
+    return this.#device.bytes;
+  }
+
+  tensor(type: ElementType, rows: number, columns: number): NativeTensor {
+    return NativeTensor.create(this.#device, type, rows, columns);
+  }
+
+  write(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void {
+    const bytes = dataBytes("write", tensor, data);
+    check(this.#library.ct_tensor_write(handleOf(tensor), data as BufferSource, bytes));
+  }
+
+  read(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void {
+    const bytes = dataBytes("read", tensor, data);
+    check(this.#library.ct_tensor_read(handleOf(tensor), data as BufferSource, bytes));
+  }
+
+  zero(tensor: Tensor): void {
+    check(this.#library.ct_tensor_zero(handleOf(tensor)));
+  }
+
+  openFile(path: string): NativeFile {
+    return new NativeFile(path);
+  }
+
+  load(tensor: Tensor, { file, offset, type, rowStep }: WeightRange): void {
+    check(
+      this.#library.ct_tensor_load(
+        handleOf(tensor),
+        NativeFile.handleOf(file),
+        BigInt(offset),
+        TYPE_NUMBERS[type],
+        rowStep,
+      ),
+    );
+  }
+
+  embedding(out: Tensor, table: Tensor, tokens: Tensor): void {
+    const device = this.#device.handle;
+    check(this.#library.ct_embedding(device, handleOf(out), handleOf(table), handleOf(tokens)));
+  }
+
+  rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void {
+    const device = this.#device.handle;
+    check(
+      this.#library.ct_rms_norm(device, handleOf(out), handleOf(x), handleOf(weight), epsilon),
+    );
+  }
+
+  linear(out: Tensor, x: Tensor, weight: Tensor, bias?: Tensor): void {
+    const device = this.#device.handle;
+    const offset = bias ? handleOf(bias) : null;
+    check(this.#library.ct_linear(device, handleOf(out), handleOf(x), handleOf(weight), offset));
+  }
+
+  add(out: Tensor, x: Tensor, y: Tensor): void {
+    check(this.#library.ct_add(this.#device.handle, handleOf(out), handleOf(x), handleOf(y)));
+  }
+
+  silu(out: Tensor, x: Tensor): void {
+    check(this.#library.ct_silu(this.#device.handle, handleOf(out), handleOf(x)));
+  }
+
+  swiglu(out: Tensor, gate: Tensor, up: Tensor): void {
+    const device = this.#device.handle;
+    check(this.#library.ct_swiglu(device, handleOf(out), handleOf(gate), handleOf(up)));
+  }
+
+  rotary(out: Tensor, x: Tensor, positions: Tensor, headSize: number, theta: number): void {
+    check(
+      this.#library.ct_rotary(
+        this.#device.handle,
+        handleOf(out),
+        handleOf(x),
+        handleOf(positions),
+        headSize,
+        theta,
+      ),
+    );
+  }
+
+  dynamicConvolution(
+    out: Tensor,
+    x: Tensor,
+    taps: Tensor,
+    state: Tensor,
+    segments: Tensor,
+    slots: Tensor,
+  ): void {
+    check(
+      this.#library.ct_dynamic_convolution(
+        this.#device.handle,
+        handleOf(out),
+        handleOf(x),
+        handleOf(taps),
+        handleOf(state),
+        handleOf(segments),
+        handleOf(slots),
+      ),
+    );
+  }
+
+  gatedDelta(
+    out: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    a: Tensor,
+    b: Tensor,
+    aLog: Tensor,
+    dtBias: Tensor,
+    state: Tensor,
+    segments: Tensor,
+    slots: Tensor,
+    chunk: number,
+  ): void {
+    check(
+      this.#library.ct_gated_delta(
+        this.#device.handle,
+        handleOf(out),
+        handleOf(q),
+        handleOf(k),
+        handleOf(v),
+        handleOf(a),
+        handleOf(b),
+        handleOf(aLog),
+        handleOf(dtBias),
+        handleOf(state),
+        handleOf(segments),
+        handleOf(slots),
+        chunk,
+      ),
+    );
+  }
+
+  gatedNorm(out: Tensor, x: Tensor, gate: Tensor, weight: Tensor, epsilon: number): void {
+    check(
+      this.#library.ct_gated_norm(
+        this.#device.handle,
+        handleOf(out),
+        handleOf(x),
+        handleOf(gate),
+        handleOf(weight),
+        epsilon,
+      ),
+    );
+  }
+
+  cacheAppend(
+    keys: Tensor,
+    values: Tensor,
+    k: Tensor,
+    v: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    pages: Tensor,
+  ): void {
+    check(
+      this.#library.ct_cache_append(
+        this.#device.handle,
+        handleOf(keys),
+        handleOf(values),
+        handleOf(k),
+        handleOf(v),
+        handleOf(positions),
+        handleOf(segments),
+        handleOf(pages),
+      ),
+    );
+  }
+
+  attention(
+    out: Tensor,
+    q: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    pages: Tensor,
+    headSize: number,
+    window: number,
+  ): void {
+    check(
+      this.#library.ct_attention(
+        this.#device.handle,
+        handleOf(out),
+        handleOf(q),
+        handleOf(keys),
+        handleOf(values),
+        handleOf(positions),
+        handleOf(segments),
+        handleOf(pages),
+        headSize,
+        window,
+      ),
+    );
+  }
+
+  gatherRows(out: Tensor, x: Tensor, rows: Tensor): void {
+    const device = this.#device.handle;
+    check(this.#library.ct_gather_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
+  }
+
+  scatterRows(out: Tensor, x: Tensor, rows: Tensor): void {
+    const device = this.#device.handle;
+    check(this.#library.ct_scatter_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
+  }
+
+  argmax(out: Tensor, x: Tensor): void {
+    check(this.#library.ct_argmax(this.#device.handle, handleOf(out), handleOf(x)));
+  }
+
+  topK(values: Tensor, indices: Tensor, x: Tensor): void {
+    const device = this.#device.handle;
+    check(this.#library.ct_top_k(device, handleOf(values), handleOf(indices), handleOf(x)));
+  }
+
+  logSumExp(out: Tensor, x: Tensor, scales: Tensor): void {
+    const device = this.#device.handle;
+    check(this.#library.ct_log_sum_exp(device, handleOf(out), handleOf(x), handleOf(scales)));
+  }
+}
+
+/** Bytes of `data`, when it is of the tensor's type; the library compares its size. */
+function dataBytes(
+  what: string,
+  { type, rows, columns }: Tensor,
+  data: Float32Array | Int32Array | Uint16Array,
+): bigint {
+  if (data instanceof ARRAYS[type]) return BigInt(data.byteLength);
+  throw new TypeError(
+    `${what}: data is ${data.constructor.name} but tensor is [${rows}, ${columns}] of ${type}; ` +
+      `pass ${ARRAYS[type].name}`,
+  );
+}

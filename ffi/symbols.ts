@@ -1,0 +1,81 @@
+/**
+ * The functions of `kernels/include/contrail.h`, as data in the header's order.
+ *
+ * @module
+ */
+
+/** Every function with the types of its parameters and its result. */
+export const SYMBOLS = {
+  ct_version: { parameters: [], result: "u32" },
+  ct_last_error: { parameters: ["buffer", "u32"], result: "u32" },
+  ct_instruction_sets: { parameters: ["buffer", "u32"], result: "u32" },
+
+  ct_device_open: { parameters: ["buffer", "u32"], result: "pointer" },
+  ct_device_close: { parameters: ["pointer"], result: "i32" },
+  ct_device_describe: { parameters: ["pointer", "buffer", "u32"], result: "u32" },
+  ct_device_threads: { parameters: ["pointer"], result: "u32" },
+
+  ct_buffer_create: { parameters: ["pointer", "u64"], result: "pointer" },
+  ct_buffer_free: { parameters: ["pointer"], result: "i32" },
+  ct_tensor_create: {
+    parameters: ["pointer", "u32", "u64", "u32", "u32", "u32"],
+    result: "pointer",
+  },
+  ct_tensor_free: { parameters: ["pointer"], result: "i32" },
+  ct_tensor_write: { parameters: ["pointer", "buffer", "u64"], result: "i32" },
+  ct_tensor_read: { parameters: ["pointer", "buffer", "u64"], result: "i32" },
+  ct_tensor_zero: { parameters: ["pointer"], result: "i32" },
+
+  ct_file_open: { parameters: ["buffer"], result: "pointer" },
+  ct_file_bytes: { parameters: ["pointer"], result: "u64" },
+  ct_file_close: { parameters: ["pointer"], result: "i32" },
+  ct_tensor_load: { parameters: ["pointer", "pointer", "u64", "u32", "u32"], result: "i32" },
+
+  ct_embedding: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  ct_rms_norm: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "f32"],
+    result: "i32",
+  },
+  ct_linear: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer"],
+    result: "i32",
+  },
+  ct_add: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  ct_silu: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
+  ct_swiglu: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  ct_rotary: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "u32", "f32"],
+    result: "i32",
+  },
+  ct_dynamic_convolution: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer"],
+    result: "i32",
+  },
+  // deno-fmt-ignore
+  ct_gated_delta: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer",
+      "pointer", "pointer", "pointer", "pointer", "pointer", "u32"],
+    result: "i32",
+  },
+  ct_gated_norm: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "f32"],
+    result: "i32",
+  },
+  // deno-fmt-ignore
+  ct_cache_append: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer",
+      "pointer"],
+    result: "i32",
+  },
+  // deno-fmt-ignore
+  ct_attention: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer",
+      "pointer", "u32", "u32"],
+    result: "i32",
+  },
+  ct_gather_rows: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  ct_scatter_rows: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  ct_argmax: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
+  ct_top_k: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  ct_log_sum_exp: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;

@@ -1,0 +1,39 @@
+// What the handles of contrail.h point to, as far as every backend shares it.
+#pragma once
+#include <stdint.h>
+
+#include <atomic>
+
+#include "../include/contrail.h"
+
+struct ct_buffer {
+  std::atomic<uint32_t> references;  // the handle and each tensor on it
+  ct_device* device;
+  unsigned char* data;
+  uint64_t bytes;
+  void* mapping;  // what the backend allocated, which may begin before `data`
+  uint64_t mapping_bytes;
+};
+
+struct ct_tensor {
+  ct_buffer* buffer;
+  void* data;
+  uint32_t type;
+  uint32_t rows, columns;
+  uint64_t stride;
+};
+
+namespace ct {
+
+// Bytes of one element, 0 for an unknown type.
+inline uint32_t element_bytes(uint32_t type) {
+  if (type == CT_F32 || type == CT_I32) return 4;
+  return type == CT_BF16 || type == CT_F16 ? 2 : 0;
+}
+
+inline const char* type_name(uint32_t type) {
+  constexpr const char* names[] = {"f32", "bf16", "i32", "f16"};
+  return type <= CT_F16 ? names[type] : "an unknown type";
+}
+
+}  // namespace ct

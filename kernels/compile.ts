@@ -1,0 +1,62 @@
+/**
+ * Runs a C++ compiler.
+ *
+ * @module
+ */
+
+/** One source to compile. */
+export interface CompileJob {
+  readonly source: string;
+  readonly object: string;
+  readonly flags: readonly string[];
+}
+
+/**
+ * Runs `command` and returns what it printed. Its warnings go to the error output.
+ *
+ * @throws {Deno.errors.NotFound} There is no such command.
+ * @throws {Error} It failed; the message has what it said.
+ */
+export async function runCompiler(command: string, args: readonly string[]): Promise<string> {
+  const output = await new Deno.Command(command, {
+    args: [...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  const decoder = new TextDecoder();
+  const said = decoder.decode(output.stderr).trim();
+  if (!output.success) {
+    throw new Error(`${command} failed with status ${output.code}; read what it says:\n${said}`);
+  }
+  if (said !== "") console.error(said);
+  return decoder.decode(output.stdout);
+}
+
+/**
+ * Compiles `jobs` in their order, `processes` at a time, and returns the paths of the objects.
+ *
+ * @throws {Error} The first that failed; none starts after it, and none is left running.
+ */
+export async function compile(
+  command: string,
+  jobs: readonly CompileJob[],
+  processes: number,
+): Promise<string[]> {
+  let next = 0;
+  async function work(): Promise<void> {
+    for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) {
+      try {
+        await runCompiler(command, [...job.flags, "-c", job.source, "-o", job.object]);
+      } catch (error) {
+        next = jobs.length;
+        throw error;
+      }
+    }
+  }
+  const results = await Promise.allSettled(Array.from({ length: processes }, work));
+  for (const result of results) {
+    if (result.status === "rejected") throw result.reason;
+  }
+  return jobs.map((job) => job.object);
+}

@@ -1,0 +1,126 @@
+// The operators of contrail.h: take the device, check the arguments, call the instruction set's
+// kernel.
+#include "../common/arguments.h"
+#include "../common/status.h"
+#include "device.h"
+
+using namespace ct;
+
+namespace {
+
+template <typename Args, typename... Operands>
+int32_t call(const char* name, bool (*KernelTable::*kernel)(ThreadPool&, const Args&),
+             bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
+             Operands... operands) {
+  DeviceGuard guard(device, name);
+  Args args{};
+  if (!guard || !check(args, device, operands...)) return -1;
+  if ((device->kernels->*kernel)(device->pool, args)) return 0;
+  set_error("%s: out of memory for scratch; free some", name);
+  return -1;
+}
+
+using Tensor = const ct_tensor*;
+
+}  // namespace
+
+extern "C" {
+
+int32_t ct_embedding(ct_device* device, ct_tensor* out, ct_tensor* table, ct_tensor* tokens) {
+  return call("ct_embedding", &KernelTable::embedding, check_embedding, device, Tensor(out),
+              Tensor(table), Tensor(tokens));
+}
+
+int32_t ct_rms_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
+                    float epsilon) {
+  return call("ct_rms_norm", &KernelTable::rms_norm, check_rms_norm, device, Tensor(out), Tensor(x),
+              Tensor(weight), epsilon);
+}
+
+int32_t ct_linear(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
+                  ct_tensor* bias) {
+  return call("ct_linear", &KernelTable::linear, check_linear, device, Tensor(out), Tensor(x),
+              Tensor(weight), Tensor(bias));
+}
+
+int32_t ct_add(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* y) {
+  return call("ct_add", &KernelTable::add, check_add, device, Tensor(out), Tensor(x), Tensor(y));
+}
+
+int32_t ct_silu(ct_device* device, ct_tensor* out, ct_tensor* x) {
+  return call("ct_silu", &KernelTable::silu, check_silu, device, Tensor(out), Tensor(x));
+}
+
+int32_t ct_swiglu(ct_device* device, ct_tensor* out, ct_tensor* gate, ct_tensor* up) {
+  return call("ct_swiglu", &KernelTable::swiglu, check_swiglu, device, Tensor(out), Tensor(gate),
+              Tensor(up));
+}
+
+int32_t ct_rotary(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* positions,
+                  uint32_t head_size, float theta) {
+  return call("ct_rotary", &KernelTable::rotary, check_rotary, device, Tensor(out), Tensor(x),
+              Tensor(positions), head_size, theta);
+}
+
+int32_t ct_dynamic_convolution(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* taps,
+                               ct_tensor* state, ct_tensor* segments, ct_tensor* slots) {
+  return call("ct_dynamic_convolution", &KernelTable::dynamic_convolution,
+              check_dynamic_convolution, device, Tensor(out), Tensor(x), Tensor(taps),
+              Tensor(state), Tensor(segments), Tensor(slots));
+}
+
+int32_t ct_gated_delta(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* k, ct_tensor* v,
+                       ct_tensor* a, ct_tensor* b, ct_tensor* a_log, ct_tensor* dt_bias,
+                       ct_tensor* state, ct_tensor* segments, ct_tensor* slots, uint32_t chunk) {
+  return call("ct_gated_delta", &KernelTable::gated_delta, check_gated_delta, device, Tensor(out),
+              Tensor(q), Tensor(k), Tensor(v), Tensor(a), Tensor(b), Tensor(a_log),
+              Tensor(dt_bias), Tensor(state), Tensor(segments), Tensor(slots), chunk);
+}
+
+int32_t ct_gated_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* gate,
+                      ct_tensor* weight, float epsilon) {
+  return call("ct_gated_norm", &KernelTable::gated_norm, check_gated_norm, device, Tensor(out),
+              Tensor(x), Tensor(gate), Tensor(weight), epsilon);
+}
+
+int32_t ct_cache_append(ct_device* device, ct_tensor* keys, ct_tensor* values, ct_tensor* k,
+                        ct_tensor* v, ct_tensor* positions, ct_tensor* segments,
+                        ct_tensor* pages) {
+  return call("ct_cache_append", &KernelTable::cache_append, check_cache_append, device,
+              Tensor(keys), Tensor(values), Tensor(k), Tensor(v), Tensor(positions),
+              Tensor(segments), Tensor(pages));
+}
+
+int32_t ct_attention(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* keys,
+                     ct_tensor* values, ct_tensor* positions, ct_tensor* segments,
+                     ct_tensor* pages, uint32_t head_size, uint32_t window) {
+  return call("ct_attention", &KernelTable::attention, check_attention, device, Tensor(out),
+              Tensor(q), Tensor(keys), Tensor(values), Tensor(positions), Tensor(segments),
+              Tensor(pages), head_size, window);
+}
+
+int32_t ct_gather_rows(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* rows) {
+  return call("ct_gather_rows", &KernelTable::gather_rows, check_gather_rows, device, Tensor(out),
+              Tensor(x), Tensor(rows));
+}
+
+int32_t ct_scatter_rows(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* rows) {
+  return call("ct_scatter_rows", &KernelTable::scatter_rows, check_scatter_rows, device,
+              Tensor(out), Tensor(x), Tensor(rows));
+}
+
+int32_t ct_argmax(ct_device* device, ct_tensor* out, ct_tensor* x) {
+  return call("ct_argmax", &KernelTable::argmax, check_argmax, device, Tensor(out), Tensor(x));
+}
+
+int32_t ct_top_k(ct_device* device, ct_tensor* values, ct_tensor* indices, ct_tensor* x) {
+  return call("ct_top_k", &KernelTable::top_k, check_top_k, device, Tensor(values),
+              Tensor(indices), Tensor(x));
+}
+
+int32_t ct_log_sum_exp(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* scales) {
+  return call("ct_log_sum_exp", &KernelTable::log_sum_exp, check_log_sum_exp, device, Tensor(out),
+              Tensor(x), Tensor(scales));
+}
+
+}  // extern "C"

@@ -1,0 +1,241 @@
+#include "../common/tensor.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <new>
+
+#include "../common/status.h"
+#include "device.h"
+
+using namespace ct;
+
+namespace {
+
+constexpr uint64_t alignment = 256;
+// From here on memory is mapped: zeroed by the system page by page as it is first touched, and in
+// huge pages where the system has them, without which reading weights stalls on address
+// translation.
+constexpr uint64_t mapped_from = 64 * 1024;
+constexpr uint64_t huge_page = 2 * 1024 * 1024;
+
+bool map_memory(ct_buffer* buffer) {
+  const uint64_t padding = buffer->bytes >= 2 * huge_page ? huge_page : 0;
+  uint64_t length;
+  if (__builtin_add_overflow(buffer->bytes, padding, &length)) return false;
+  void* mapping = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+  if (mapping == MAP_FAILED) return false;
+  const uint64_t address = reinterpret_cast<uintptr_t>(mapping);
+  const uint64_t skipped = padding ? (huge_page - address % huge_page) % huge_page : 0;
+  buffer->mapping = mapping;
+  buffer->mapping_bytes = length;
+  buffer->data = static_cast<unsigned char*>(mapping) + skipped;
+#if defined(MADV_HUGEPAGE)
+  if (padding) madvise(buffer->data, buffer->bytes, MADV_HUGEPAGE);
+#endif
+  return true;
+}
+
+bool allocate_memory(ct_buffer* buffer) {
+  if (buffer->bytes >= mapped_from) return map_memory(buffer);
+  const uint64_t bytes = buffer->bytes ? buffer->bytes : 1;
+  if (posix_memalign(&buffer->mapping, alignment, bytes)) return false;
+  memset(buffer->mapping, 0, bytes);
+  buffer->data = static_cast<unsigned char*>(buffer->mapping);
+  return true;
+}
+
+void free_memory(ct_buffer* buffer) {
+  if (buffer->mapping_bytes) {
+    munmap(buffer->mapping, buffer->mapping_bytes);
+  } else {
+    free(buffer->mapping);
+  }
+}
+
+// Gives up one reference to the buffer; says whether its reference to the device is to be given up.
+bool drop(ct_buffer* buffer) {
+  if (buffer->references.fetch_sub(1) != 1) return false;
+  free_memory(buffer);
+  buffer->~ct_buffer();
+  free(buffer);
+  return true;
+}
+
+// Bytes from the first element of a view to the end of its last; false where it overflows.
+bool view_bytes(uint64_t* bytes, uint32_t size, uint32_t rows, uint32_t columns, uint32_t stride) {
+  if (!rows || !columns) {
+    *bytes = 0;
+    return true;
+  }
+  const uint64_t elements = uint64_t{rows - 1} * stride + columns;
+  return !__builtin_mul_overflow(elements, uint64_t{size}, bytes);
+}
+
+bool check_view(const ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_t rows,
+                uint32_t columns, uint32_t stride) {
+  if (type != CT_F32 && type != CT_BF16 && type != CT_I32) {
+    return fail("ct_tensor_create: type is %u; pass CT_F32, CT_BF16 or CT_I32", type);
+  }
+  const uint32_t size = element_bytes(type);
+  if (offset % size) {
+    return fail("ct_tensor_create: offset is %llu; pass a multiple of the %u bytes of an element",
+                (unsigned long long)offset, size);
+  }
+  if (stride < columns) {
+    return fail("ct_tensor_create: stride is %u but columns is %u; pass at least as many", stride,
+                columns);
+  }
+  uint64_t bytes, end;
+  if (!view_bytes(&bytes, size, rows, columns, stride) ||
+      __builtin_add_overflow(offset, bytes, &end)) {
+    return fail("ct_tensor_create: %u rows of %u columns, stride %u, from byte %llu pass the end "
+                "of the address space; pass a smaller view",
+                rows, columns, stride, (unsigned long long)offset);
+  }
+  if (end <= buffer->bytes) return true;
+  return fail("ct_tensor_create: the view ends at byte %llu but buffer has %llu; pass a smaller "
+              "view",
+              (unsigned long long)end, (unsigned long long)buffer->bytes);
+}
+
+// Checks the operands of read and write.
+bool check_copy(const char* call, const ct_tensor* tensor, const void* data, uint64_t bytes) {
+  const uint64_t need =
+      uint64_t{tensor->rows} * tensor->columns * element_bytes(tensor->type);
+  if (bytes != need) {
+    return fail("%s: data has %llu bytes but tensor is [%u, %u] of %s; pass %llu", call,
+                (unsigned long long)bytes, tensor->rows, tensor->columns, type_name(tensor->type),
+                (unsigned long long)need);
+  }
+  if (data || !bytes) return true;
+  return fail("%s: data is missing; pass %llu bytes", call, (unsigned long long)need);
+}
+
+// Calls body(row of the tensor, its bytes, the row's offset in dense data), once when rows are
+// adjacent.
+template <typename Body>
+void for_rows(const ct_tensor* tensor, const Body& body) {
+  const uint64_t size = element_bytes(tensor->type), width = tensor->columns * size;
+  unsigned char* data = static_cast<unsigned char*>(tensor->data);
+  if (!width || !tensor->rows) return;
+  if (tensor->stride == tensor->columns) {
+    body(data, tensor->rows * width, 0);
+    return;
+  }
+  for (uint64_t r = 0; r < tensor->rows; ++r) {
+    body(data + r * tensor->stride * size, width, r * width);
+  }
+}
+
+ct_device* device_of(const ct_tensor* tensor, const char* call) {
+  if (tensor) return tensor->buffer->device;
+  set_error("%s: tensor is missing; pass what ct_tensor_create gave", call);
+  return nullptr;
+}
+
+}  // namespace
+
+extern "C" {
+
+ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes) {
+  DeviceGuard guard(device, "ct_buffer_create");
+  if (!guard) return nullptr;
+  void* memory = malloc(sizeof(ct_buffer));
+  ct_buffer* buffer =
+      memory ? new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0} : nullptr;
+  if (buffer && allocate_memory(buffer)) {
+    device->references.fetch_add(1);
+    return buffer;
+  }
+  free(memory);
+  set_error("ct_buffer_create: out of memory for %llu bytes; ask for less or free some",
+            (unsigned long long)bytes);
+  return nullptr;
+}
+
+int32_t ct_buffer_free(ct_buffer* buffer) {
+  if (!buffer) {
+    set_error("ct_buffer_free: buffer is missing; pass what ct_buffer_create gave");
+    return -1;
+  }
+  ct_device* device = buffer->device;
+  bool last;
+  {
+    DeviceGuard guard(device, "ct_buffer_free", Access::any_device);
+    if (!guard) return -1;
+    last = drop(buffer);
+  }
+  if (last) release_device(device);
+  return 0;
+}
+
+ct_tensor* ct_tensor_create(ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_t rows,
+                            uint32_t columns, uint32_t stride) {
+  if (!buffer) {
+    set_error("ct_tensor_create: buffer is missing; pass what ct_buffer_create gave");
+    return nullptr;
+  }
+  DeviceGuard guard(buffer->device, "ct_tensor_create");
+  if (!guard || !check_view(buffer, type, offset, rows, columns, stride)) return nullptr;
+  ct_tensor* tensor = static_cast<ct_tensor*>(malloc(sizeof(ct_tensor)));
+  if (!tensor) {
+    set_error("ct_tensor_create: out of memory; free some");
+    return nullptr;
+  }
+  // A view without elements may lie anywhere, so it is given no address of its own.
+  unsigned char* data = rows && columns ? buffer->data + offset : buffer->data;
+  *tensor = {buffer, data, type, rows, columns, stride};
+  buffer->references.fetch_add(1);
+  return tensor;
+}
+
+int32_t ct_tensor_free(ct_tensor* tensor) {
+  ct_device* device = device_of(tensor, "ct_tensor_free");
+  if (!device) return -1;
+  bool last;
+  {
+    DeviceGuard guard(device, "ct_tensor_free", Access::any_device);
+    if (!guard) return -1;
+    last = drop(tensor->buffer);
+    free(tensor);
+  }
+  if (last) release_device(device);
+  return 0;
+}
+
+int32_t ct_tensor_write(ct_tensor* tensor, const void* data, uint64_t bytes) {
+  ct_device* device = device_of(tensor, "ct_tensor_write");
+  if (!device) return -1;
+  DeviceGuard guard(device, "ct_tensor_write");
+  if (!guard || !check_copy("ct_tensor_write", tensor, data, bytes)) return -1;
+  const unsigned char* from = static_cast<const unsigned char*>(data);
+  for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
+    memcpy(row, from + offset, width);
+  });
+  return 0;
+}
+
+int32_t ct_tensor_read(ct_tensor* tensor, void* data, uint64_t bytes) {
+  ct_device* device = device_of(tensor, "ct_tensor_read");
+  if (!device) return -1;
+  DeviceGuard guard(device, "ct_tensor_read");
+  if (!guard || !check_copy("ct_tensor_read", tensor, data, bytes)) return -1;
+  unsigned char* to = static_cast<unsigned char*>(data);
+  for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
+    memcpy(to + offset, row, width);
+  });
+  return 0;
+}
+
+int32_t ct_tensor_zero(ct_tensor* tensor) {
+  ct_device* device = device_of(tensor, "ct_tensor_zero");
+  if (!device) return -1;
+  DeviceGuard guard(device, "ct_tensor_zero");
+  if (!guard) return -1;
+  for_rows(tensor, [](unsigned char* row, uint64_t width, uint64_t) { memset(row, 0, width); });
+  return 0;
+}
+
+}  // extern "C"

@@ -1,0 +1,219 @@
+/* contrail.h: the whole C ABI of the Contrail kernel library.
+ *
+ * One shared library for each backend exports exactly these symbols; the dynamic linker is the
+ * vtable. The library knows operators, not models.
+ *
+ * Rules
+ * - A function that makes an object returns its handle, or NULL on failure. Every other function
+ *   that can fail returns a status: 0 is success. After a failure ct_last_error() has one sentence
+ *   that says which operator and operand, what was found and what was wanted. It belongs to the
+ *   calling thread and stays until that thread's next failure.
+ * - Nothing aborts, exits or throws across this boundary. Every size, type and index is checked
+ *   here, before anything is written: a call that fails has changed nothing.
+ * - Order of arguments: device, outputs, inputs, states, indices, sizes, scalars.
+ * - A device, and everything that was made on it, is used by one thread at a time. A second thread
+ *   that calls in while the first is inside gets an error, not a race.
+ * - A tensor is a matrix view: `rows` rows of `columns` elements, `stride` elements from one row to
+ *   the next. Vectors are matrices of one row. Shapes below are written name[rows, columns].
+ * - Activations are f32. `weight` operands may be f32 or bf16 where it says so. Index operands are
+ *   i32.
+ * - An output may be the same view as an input only where it says "may alias".
+ * - The result of a row depends on that row (and its segment's state) alone: never on how many
+ *   other rows, segments or threads share the call. The same instruction set gives the same bits.
+ *
+ * Ragged batches: N tokens that belong to S segments. segments[1, S+1] holds the first row of each
+ * segment and, last, N; it never decreases. slots[1, S] says which row of a state tensor belongs to
+ * each segment; no slot occurs twice.
+ */
+#ifndef CONTRAIL_H
+#define CONTRAIL_H
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The library hides every other symbol. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+typedef struct ct_device ct_device;
+typedef struct ct_buffer ct_buffer;
+typedef struct ct_tensor ct_tensor;
+typedef struct ct_file ct_file;
+
+/* Element types of tensors and of data in files. CT_F16 occurs in files only. */
+#define CT_F32 0u
+#define CT_BF16 1u
+#define CT_I32 2u
+#define CT_F16 3u
+
+/* Tokens in one page of a key or value cache. */
+#define CT_PAGE_TOKENS 16u
+
+/* ---- library --------------------------------------------------------------------------------- */
+
+/* Version of this ABI; the loader refuses any other. */
+uint32_t ct_version(void);
+
+/* Copies the calling thread's last error, UTF-8, NUL-terminated and cut to `capacity` bytes.
+ * Returns the bytes of the whole text without its NUL. */
+uint32_t ct_last_error(char* text, uint32_t capacity);
+
+/* Copies the names of the instruction sets that this library holds and this processor has, best
+ * first, separated by spaces ("avx2 plain"). Returns as ct_last_error does. */
+uint32_t ct_instruction_sets(char* text, uint32_t capacity);
+
+/* ---- device ---------------------------------------------------------------------------------- */
+
+/* Opens a device with `threads` threads, the caller's included (0: the machine's physical cores).
+ * instruction_set: "auto", or a name from ct_instruction_sets(). */
+ct_device* ct_device_open(const char* instruction_set, uint32_t threads);
+
+/* Stops the threads. The device is released when the last buffer made on it is freed. */
+int32_t ct_device_close(ct_device* device);
+
+/* Copies a short description: the instruction set's name. Returns as ct_last_error does. */
+uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity);
+
+/* Threads that operators run on. */
+uint32_t ct_device_threads(ct_device* device);
+
+/* ---- buffers and tensors --------------------------------------------------------------------- */
+
+/* Memory on the device, aligned to 256 bytes and zeroed. */
+ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes);
+
+/* Gives up the handle; the memory goes when the last tensor on it is freed. */
+int32_t ct_buffer_free(ct_buffer* buffer);
+
+/* A view of `buffer`: element (r, c) is at byte `offset` + (r * stride + c) * size of `type`. */
+ct_tensor* ct_tensor_create(ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_t rows,
+                            uint32_t columns,
+                            uint32_t stride);
+
+int32_t ct_tensor_free(ct_tensor* tensor);
+
+/* Copies rows × columns elements, dense and of the tensor's own type, from or to `data` of `bytes`
+ * bytes. */
+int32_t ct_tensor_write(ct_tensor* tensor, const void* data, uint64_t bytes);
+int32_t ct_tensor_read(ct_tensor* tensor, void* data, uint64_t bytes);
+
+/* Sets every element to zero. */
+int32_t ct_tensor_zero(ct_tensor* tensor);
+
+/* ---- weight files ---------------------------------------------------------------------------- */
+
+/* Maps a file for reading. `path` is UTF-8. */
+ct_file* ct_file_open(const char* path);
+uint64_t ct_file_bytes(ct_file* file);
+int32_t ct_file_close(ct_file* file);
+
+/* Fills tensor[rows, columns] (f32 or bf16) from a mapped file. Row r is read, dense, from byte
+ * `offset` + r * row_step * columns * size of `source_type` (CT_F32, CT_BF16 or CT_F16) and
+ * converted, to bf16 by rounding to nearest, ties to even. row_step 1 reads consecutive rows. */
+int32_t ct_tensor_load(ct_tensor* tensor, ct_file* file, uint64_t offset, uint32_t source_type,
+                       uint32_t row_step);
+
+/* ---- operators ------------------------------------------------------------------------------- */
+
+/* out[N, D] = table[tokens[n], :], table f32 or bf16, tokens[1, N] in 0 ... table rows - 1. */
+int32_t ct_embedding(ct_device* device, ct_tensor* out, ct_tensor* table, ct_tensor* tokens);
+
+/* out[N, D] = weight[1, D] * x / sqrt(mean(x^2) + epsilon), the mean over a row. out may alias x.
+ * */
+int32_t ct_rms_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
+                    float epsilon);
+
+/* out[N, M] = x[N, K] . weight[M, K]^T + bias[1, M]; weight f32 or bf16, accumulated in f32; bias
+ * may be NULL. */
+int32_t ct_linear(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
+                  ct_tensor* bias);
+
+/* out = x + y, all [N, D]. out may alias x or y. */
+int32_t ct_add(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* y);
+
+/* out = x * sigmoid(x), all [N, D]. out may alias x. */
+int32_t ct_silu(ct_device* device, ct_tensor* out, ct_tensor* x);
+
+/* out = silu(gate) * up, all [N, D]. out may alias gate or up. */
+int32_t ct_swiglu(ct_device* device, ct_tensor* out, ct_tensor* gate, ct_tensor* up);
+
+/* Rotary embedding of each head of head_size elements (even), half-split pairing: element i turns
+ * with element i + head_size/2 by the angle position * theta^(-2i/head_size). As in training, the
+ * frequency and its product with the position are each rounded to f32. out and x are [N, heads *
+ * head_size], positions[1, N] >= 0. out may alias x. */
+int32_t ct_rotary(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* positions,
+                  uint32_t head_size, float theta);
+
+/* Dynamic convolution along a segment, followed by SiLU:
+ *   out[n, c] = silu( sum over t of taps[n, t*C + c] * input(n - (W-1) + t, c) ),  t = 0 ... W-1
+ * where input(n) is x's row n inside the segment and, before its first row, the state. out, x [N,
+ * C]; taps[N, W*C], tap-major, tap W-1 for the current token; state[slots, (W-1)*C] holds the last
+ * W-1 inputs, oldest first, and is brought up to date. W >= 1. */
+int32_t ct_dynamic_convolution(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* taps,
+                               ct_tensor* state, ct_tensor* segments, ct_tensor* slots);
+
+/* Gated delta rule for H heads (H = columns of a), K = columns of q / H, V = columns of v / H. For
+ * each token:
+ *   q = silu(q) / sqrt(sum silu(q)^2 + 1e-6) / sqrt(K);   k = silu(k) / sqrt(sum silu(k)^2 + 1e-6)
+ *   alpha = exp(-exp(a_log) * softplus(a + dt_bias));     beta = sigmoid(b)
+ *   S = alpha S;  r = S^T k;  S = S + k (beta (v - r))^T;  out = S^T q
+ * out, v [N, H*V]; q, k [N, H*K]; a, b [N, H]; a_log, dt_bias [1, H]; state[slots, H*K*V], S[K, V]
+ * of each head row-major, is brought up to date. chunk: 0 runs the recurrence token by token,
+ * always. Otherwise segments of more than 8 tokens run in the chunked matrix form, `chunk` (at most
+ * 128) tokens at a time; it differs from the recurrence by rounding. */
+int32_t ct_gated_delta(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* k, ct_tensor* v,
+                       ct_tensor* a, ct_tensor* b, ct_tensor* a_log, ct_tensor* dt_bias,
+                       ct_tensor* state, ct_tensor* segments, ct_tensor* slots, uint32_t chunk);
+
+/* RMS norm of each head of V = columns of weight elements, then the gate:
+ *   out = weight * x / sqrt(mean(x^2) + epsilon) * silu(gate), all [N, H*V]. out may alias x. */
+int32_t ct_gated_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* gate,
+                      ct_tensor* weight, float epsilon);
+
+/* Paged caches: keys and values [pages * CT_PAGE_TOKENS, kv_heads * head_size], f32 or bf16 (both
+ * the same). pages[S, width] lists the pages of each segment; the token at position p lives in row
+ *   pages[s, (p / CT_PAGE_TOKENS) mod width] * CT_PAGE_TOKENS + p mod CT_PAGE_TOKENS,
+ * so a table that is wide enough holds every position, and a narrow one is a ring for a sliding
+ * window. positions[1, N] rise by one from token to token inside a segment. */
+
+/* Writes k, v [N, kv_heads * head_size] to their rows of the caches. */
+int32_t ct_cache_append(ct_device* device, ct_tensor* keys, ct_tensor* values, ct_tensor* k,
+                        ct_tensor* v, ct_tensor* positions, ct_tensor* segments, ct_tensor* pages);
+
+/* out[N, heads * head_size] = softmax(q . keys / sqrt(head_size)) . values for each query head;
+ * head h reads kv head h / (heads / kv_heads). The query at position p sees positions max(0, p -
+ * window + 1) ... p, all of them when window is 0. They must have been appended, and must all lie
+ * within the `width` pages that the table can hold when the segment's last token is appended. */
+int32_t ct_attention(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* keys,
+                     ct_tensor* values, ct_tensor* positions, ct_tensor* segments, ct_tensor* pages,
+                     uint32_t head_size, uint32_t window);
+
+/* out[M, D] = x[rows[m], :], rows[1, M]. */
+int32_t ct_gather_rows(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* rows);
+
+/* out[rows[m], :] = x[m, :], x[M, D], rows[1, M] without repeats; the other rows of out keep their
+ * values. */
+int32_t ct_scatter_rows(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* rows);
+
+/* out[1, N] (i32) = the index of the greatest element of each row of x[N, D], the lowest of equal
+ * ones. NaN counts as less than everything. */
+int32_t ct_argmax(ct_device* device, ct_tensor* out, ct_tensor* x);
+
+/* The k greatest elements of each row of x[N, D], falling; of equal ones the lower index first. NaN
+ * counts as less than everything. values[N, k] f32, indices[N, k] i32, k <= D. */
+int32_t ct_top_k(ct_device* device, ct_tensor* values, ct_tensor* indices, ct_tensor* x);
+
+/* out[1, N] = log(sum over a row of exp(scales[n] * x[n, :])), x[N, D], scales[1, N] f32. */
+int32_t ct_log_sum_exp(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* scales);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,77 @@
+/**
+ * `contrail chat`: a conversation in the terminal.
+ *
+ * @module
+ */
+import type { GenerateOptions } from "../options.ts";
+import { text } from "./arguments.ts";
+import { type Command, type CommandArguments, UsageError } from "./command.ts";
+import { Conversation } from "./conversation.ts";
+import { Interrupts } from "./interrupts.ts";
+import { lines } from "./lines.ts";
+import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
+import { write } from "./output.ts";
+import { SAMPLING_OPTIONS, samplingOptions } from "./sampling_options.ts";
+
+const GREETING = "Ctrl-C ends an answer; /reset begins anew; /exit, Ctrl-D or Ctrl-C leaves.";
+
+export const chatCommand: Command = {
+  summary: "Talk with a model, line by line",
+  usage: "[options]",
+  options: {
+    ...MODEL_OPTIONS,
+    system: { type: "string", value: "TEXT", help: "the system message" },
+    ...SAMPLING_OPTIONS,
+  },
+  example: "--temperature 0.7",
+  run: chat,
+};
+
+async function chat(args: CommandArguments): Promise<number> {
+  if (args.positionals.length > 0) {
+    throw new UsageError(`Unknown argument "${args.positionals[0]}": type what to say later`);
+  }
+  const options = samplingOptions(args);
+  await using runtime = await loadModel(args, { sessions: 1 });
+  await using conversation = new Conversation(runtime, text(args, "system"));
+  using interrupts = new Interrupts();
+  const interactive = Deno.stdin.isTerminal();
+  if (interactive) console.error(`${runtime.name}. ${GREETING}`);
+  const input = lines(Deno.stdin.readable);
+  for (;;) {
+    if (interactive) await write("> ");
+    const line = await Promise.race([
+      input.next().then(({ value }) => value ?? undefined),
+      interrupts.next(),
+    ]);
+    if (line === undefined || line.trim() === "/exit") break;
+    if (line.trim() === "/reset") await conversation.reset();
+    else if (line.trim() !== "") await answer(conversation, line, options, interrupts);
+  }
+  if (interactive) await write("\n");
+  return 0;
+}
+
+/** Prints the answer to one line. An error is told, and the conversation goes on. */
+async function answer(
+  conversation: Conversation,
+  line: string,
+  options: GenerateOptions,
+  interrupts: Interrupts,
+): Promise<void> {
+  const interrupt = new AbortController();
+  const { signal } = interrupt;
+  using _listening = interrupts.listen(() => interrupt.abort());
+  try {
+    for await (const token of conversation.say(line, { ...options, signal })) {
+      await write(token.text);
+      if (signal.aborted) break;
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
+    if (!signal.aborted) {
+      console.error(`${error instanceof Error ? error.message : error} (/reset begins anew)`);
+    }
+  }
+  await write("\n");
+}

@@ -1,0 +1,57 @@
+/**
+ * The options with which commands load a model.
+ *
+ * @module
+ */
+import type { RuntimeOptions } from "../options.ts";
+import { Runtime } from "../runtime.ts";
+import { choice, number, present, text, whole } from "./arguments.ts";
+import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
+
+/** Options of every command that loads a model. */
+export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
+  model: { type: "string", short: "m", value: "DIR", help: "model folder (default models/fable)" },
+  weights: { type: "string", value: "TYPE", help: "auto, f32 or bf16 (default auto)" },
+  "cache-type": { type: "string", value: "TYPE", help: "keys and values: f32 or bf16 (default)" },
+  "attention-budget": {
+    type: "string",
+    value: "N",
+    help: "tokens that a session's full attention holds (default 4096)",
+  },
+  threads: { type: "string", value: "N", help: "threads (default 0: one for each core)" },
+  "instruction-set": { type: "string", value: "NAME", help: "of the CPU kernels (default auto)" },
+};
+
+/** Option of the commands that can open several sessions. */
+export const SESSIONS_OPTION: Readonly<Record<string, OptionHelp>> = {
+  sessions: { type: "string", value: "N", help: "sessions that can be open at once (default 8)" },
+};
+
+/** Loads the model that the arguments name. */
+export async function loadModel(
+  args: CommandArguments,
+  defaults: RuntimeOptions = {},
+): Promise<Runtime> {
+  const options = { ...defaults, ...runtimeOptions(args) };
+  return await Runtime.load(text(args, "model") ?? defaultModel(), options);
+}
+
+/** The folder of the model that comes with the project. */
+function defaultModel(): string {
+  return decodeURIComponent(new URL("../../models/fable", import.meta.url).pathname);
+}
+
+function runtimeOptions(args: CommandArguments): RuntimeOptions {
+  const budget = number(args, "attention-budget");
+  if (budget !== undefined && !(budget >= 1)) {
+    throw new UsageError(`--attention-budget is ${budget}: pass a number of at least 1`);
+  }
+  return present<RuntimeOptions>({
+    weights: choice(args, "weights", ["auto", "f32", "bf16"]),
+    cacheType: choice(args, "cache-type", ["f32", "bf16"]),
+    attentionBudget: budget,
+    threads: whole(args, "threads", 0),
+    instructionSet: text(args, "instruction-set"),
+    sessions: whole(args, "sessions", 1),
+  });
+}

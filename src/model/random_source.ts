@@ -1,0 +1,52 @@
+/**
+ * Random weights of a given shape, so that speed and memory can be measured without a checkpoint.
+ *
+ * @module
+ */
+import type { FileElementType, Ops, Tensor } from "../ops.ts";
+import type { WeightSource } from "./weights.ts";
+
+const BLOCK = 1 << 20;
+
+/**
+ * Repeats one block of seeded random numbers; norms are near 1, matrices keep activations of order
+ * 1.
+ */
+export class RandomSource implements WeightSource {
+  readonly #ops: Ops;
+  readonly #block = new Float32Array(BLOCK);
+
+  constructor(ops: Ops, seed: number) {
+    this.#ops = ops;
+    let state = seed >>> 0;
+    for (let i = 0; i < BLOCK; i++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      this.#block[i] = state / 2 ** 31 - 1;
+    }
+  }
+
+  type(): FileElementType {
+    return "bf16";
+  }
+
+  load(out: Tensor, name: string, shape: readonly number[]): void {
+    const isNorm = name.endsWith("norm.weight") || name.endsWith("layernorm.weight");
+    const scale = shape.length === 2 ? Math.sqrt(3 / out.columns) : 0.1;
+    const rows = Math.max(1, Math.floor(BLOCK / out.columns));
+    const values = new Float32Array(Math.min(rows, out.rows) * out.columns);
+    for (let i = 0; i < values.length; i++) {
+      values[i] = this.#block[i % BLOCK]! * scale + (isNorm ? 1 : 0);
+    }
+    for (let row = 0; row < out.rows; row += rows) {
+      using view = out.rowView(row, Math.min(rows, out.rows - row));
+      this.#write(view, values.subarray(0, view.rows * view.columns));
+    }
+  }
+
+  #write(view: Tensor, values: Float32Array): void {
+    if (view.type === "f32") return this.#ops.write(view, values);
+    // bf16 is the upper half of f32; random numbers need no rounding.
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    this.#ops.write(view, Uint16Array.from(bits, (word) => word >>> 16));
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * The weights of a model as the forward pass reads them: matrices that share an input are packed
+ * into one.
+ *
+ * @module
+ */
+import type { JetConfig, ModelConfig } from "../config.ts";
+import type { ElementType, FileElementType, Ops, Tensor } from "../ops.ts";
+import { tensorShapes } from "./tensor_shapes.ts";
+
+/**
+ * Type of the packed matrices in memory; `auto` keeps bf16 where the checkpoint holds nothing else.
+ */
+export type WeightType = "auto" | "f32" | "bf16";
+
+/** Where weights come from: a checkpoint's files, or random numbers. */
+export interface WeightSource {
+  /** Type in which the tensor is stored. Throws when it is missing or has another shape. */
+  type(name: string, shape: readonly number[]): FileElementType;
+  /** Fills `out` with the tensor's rows `firstRow`, `firstRow + rowStep`, … */
+  load(
+    out: Tensor,
+    name: string,
+    shape: readonly number[],
+    firstRow: number,
+    rowStep: number,
+  ): void;
+}
+
+/** A JetBlock: gated delta rule with a dynamic convolution on the values. */
+export interface JetWeights {
+  readonly kind: "jet";
+  readonly input: Tensor; // [2·Dk + 2·Dv + R, D]: q, k, v, output gate, kernel generator w1
+  readonly gates: Tensor; // [2·H, D], f32: a, b
+  readonly taps: Tensor; // [W·Dv, R]: kernel generator w2, tap-major
+  readonly tapsBias: Tensor; // [1, W·Dv], tap-major
+  readonly aLog: Tensor; // [1, H]
+  readonly dtBias: Tensor; // [1, H]
+  readonly outputNorm: Tensor; // [1, V]
+  readonly output: Tensor; // [D, Dv]
+}
+
+/** Full attention (`attn`) or a sliding window (`swa`). */
+export interface AttentionWeights {
+  readonly kind: "attn" | "swa";
+  readonly input: Tensor; // [(heads + 2·kvHeads)·headSize, D]: q, k, v
+  readonly inputBias: Tensor; // [1, (heads + 2·kvHeads)·headSize]
+  readonly output: Tensor; // [D, heads·headSize]
+}
+
+/** One decoder layer. */
+export interface LayerWeights {
+  readonly inputNorm: Tensor; // [1, D]
+  readonly mixer: JetWeights | AttentionWeights;
+  readonly postNorm: Tensor; // [1, D]
+  readonly gateUp: Tensor; // [2·F, D]: gate, up
+  readonly down: Tensor; // [D, F]
+}
+
+/** All weights of a model. Disposing them frees their memory. */
+export class Weights implements Disposable {
+  readonly embedding: Tensor; // [vocabulary, D]
+  readonly layers: readonly LayerWeights[];
+  readonly finalNorm: Tensor; // [1, D]
+  readonly head: Tensor; // [vocabulary, D]; the embedding when tied
+  /** Type of the packed matrices; `mixed` when they differ. */
+  readonly type: "f32" | "bf16" | "mixed";
+  readonly #owned: DisposableStack;
+
+  /** Loads every tensor of `config` from `source`; nothing stays allocated when one fails. */
+  constructor(ops: Ops, config: ModelConfig, source: WeightSource, type: WeightType = "auto") {
+    using stack = new DisposableStack();
+    const packer = new Packer(ops, source, type, tensorShapes(config), stack);
+    this.embedding = packer.pack(["model.embed_tokens.weight"]);
+    this.finalNorm = packer.vector(["model.norm.weight"]);
+    this.head = config.tiedEmbeddings ? this.embedding : packer.pack(["lm_head.weight"]);
+    this.layers = config.layers.map((kind, index) => {
+      const layer = `model.layers.${index}`;
+      return {
+        inputNorm: packer.vector([`${layer}.input_layernorm.weight`]),
+        mixer: kind === "jet"
+          ? packJet(packer, `${layer}.self_attn`, config.jet!)
+          : packAttention(packer, `${layer}.self_attn`, kind),
+        postNorm: packer.vector([`${layer}.post_attention_layernorm.weight`]),
+        gateUp: packer.pack([`${layer}.mlp.gate_proj.weight`, `${layer}.mlp.up_proj.weight`]),
+        down: packer.pack([`${layer}.mlp.down_proj.weight`]),
+      };
+    });
+    this.type = packer.types.size === 1 ? [...packer.types][0]! : "mixed";
+    this.#owned = stack.move();
+  }
+
+  [Symbol.dispose](): void {
+    this.#owned.dispose();
+  }
+}
+
+function packJet(packer: Packer, prefix: string, jet: JetConfig): JetWeights {
+  const generator = `${prefix}.dynamic_conv1d.kernel_generator`;
+  const projection = (name: string) => `${prefix}.${name}_proj.weight`;
+  const width = jet.convolutionWidth;
+  return {
+    kind: "jet",
+    input: packer.pack([...["q", "k", "v", "g"].map(projection), `${generator}.w1.weight`]),
+    // The gates stay f32 whatever the rest is: a rounding here acts on every later token.
+    gates: packer.pack(["a", "b"].map(projection), "f32"),
+    taps: packer.packTapMajor(`${generator}.w2.weight`, width),
+    tapsBias: packer.vectorTapMajor(`${generator}.w2.bias`, width),
+    aLog: packer.vector([`${prefix}.A_log`]),
+    dtBias: packer.vector([`${prefix}.dt_bias`]),
+    outputNorm: packer.vector([`${prefix}.o_norm.weight`]),
+    output: packer.pack([projection("o")]),
+  };
+}
+
+function packAttention(packer: Packer, prefix: string, kind: "attn" | "swa"): AttentionWeights {
+  const parts = ["q", "k", "v"].map((name) => `${prefix}.${name}_proj`);
+  return {
+    kind,
+    input: packer.pack(parts.map((part) => `${part}.weight`)),
+    inputBias: packer.vector(parts.map((part) => `${part}.bias`)),
+    output: packer.pack([`${prefix}.o_proj.weight`]),
+  };
+}
+
+/** Allocates packed tensors and fills them from a source. */
+class Packer {
+  readonly types = new Set<"f32" | "bf16">();
+  readonly #ops: Ops;
+  readonly #source: WeightSource;
+  readonly #type: WeightType;
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+  readonly #stack: DisposableStack;
+
+  constructor(
+    ops: Ops,
+    source: WeightSource,
+    type: WeightType,
+    shapes: ReadonlyMap<string, readonly number[]>,
+    stack: DisposableStack,
+  ) {
+    this.#ops = ops;
+    this.#source = source;
+    this.#type = type;
+    this.#shapes = shapes;
+    this.#stack = stack;
+    // Every tensor is looked for before the first byte is loaded.
+    for (const [name, shape] of shapes) source.type(name, shape);
+  }
+
+  /** The matrices `names`, one below the other. */
+  pack(names: readonly string[], fixed?: "f32"): Tensor {
+    const type = fixed ?? this.#matrixType(names);
+    if (!fixed) this.types.add(type);
+    const rows = names.reduce((sum, name) => sum + this.#shape(name)[0]!, 0);
+    const out = this.#allocate(type, rows, this.#shape(names[0]!)[1]!);
+    let row = 0;
+    for (const name of names) {
+      const count = this.#shape(name)[0]!;
+      this.#load(out.rowView(row, count), name, 0, 1);
+      row += count;
+    }
+    return out;
+  }
+
+  /** The vectors `names`, one after the other, as one row. */
+  vector(names: readonly string[]): Tensor {
+    const size = names.reduce((sum, name) => sum + this.#shape(name)[0]!, 0);
+    const out = this.#allocate("f32", 1, size);
+    let column = 0;
+    for (const name of names) {
+      const count = this.#shape(name)[0]!;
+      this.#load(out.columnView(column, count), name, 0, 1);
+      column += count;
+    }
+    return out;
+  }
+
+  /**
+   * A matrix whose row c·width + t becomes row t·channels + c, so that each tap is one block of
+   * channels.
+   */
+  packTapMajor(name: string, width: number): Tensor {
+    const [rows, columns] = this.#shape(name) as [number, number];
+    const type = this.#matrixType([name]);
+    this.types.add(type);
+    const out = this.#allocate(type, rows, columns);
+    const channels = rows / width;
+    for (let t = 0; t < width; t++) this.#load(out.rowView(t * channels, channels), name, t, width);
+    return out;
+  }
+
+  /** A vector in the order of {@linkcode packTapMajor}. */
+  vectorTapMajor(name: string, width: number): Tensor {
+    const out = this.vector([name]);
+    const source = new Float32Array(out.columns);
+    this.#ops.read(out, source);
+    const channels = out.columns / width;
+    this.#ops.write(
+      out,
+      source.map((_, i) => source[(i % channels) * width + Math.floor(i / channels)]!),
+    );
+    return out;
+  }
+
+  #shape(name: string): readonly number[] {
+    return this.#shapes.get(name)!;
+  }
+
+  #matrixType(names: readonly string[]): "f32" | "bf16" {
+    if (this.#type !== "auto") return this.#type;
+    const stored = names.map((name) => this.#source.type(name, this.#shape(name)));
+    return stored.every((type) => type === "bf16") ? "bf16" : "f32";
+  }
+
+  #allocate(type: ElementType, rows: number, columns: number): Tensor {
+    return this.#stack.use(this.#ops.tensor(type, rows, columns));
+  }
+
+  #load(view: Tensor, name: string, firstRow: number, rowStep: number): void {
+    using out = view;
+    this.#source.load(out, name, this.#shape(name), firstRow, rowStep);
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * The operators that a model is written in, and the tensors that they work on.
+ *
+ * One contract, several implementations: the native kernels (`ffi/ops.ts`) and plain float64
+ * TypeScript (`tests/reference_ops.ts`), which is the oracle for the kernels and a slow backend for
+ * the whole model. Every name is the same here, in `kernels/include/contrail.h`, in the kernel's
+ * file and in the table of test cases. Shapes are written `name[rows, columns]`; a vector is a
+ * matrix of one row.
+ *
+ * A ragged batch is N tokens that belong to S segments: `segments[1, S+1]` holds the first row of
+ * each segment and, last, N; `slots[1, S]` the row of a state tensor that belongs to each segment.
+ * What changes from token to token is always in an index tensor, never a scalar argument, so that a
+ * pass can be recorded and replayed.
+ *
+ * @module
+ */
+
+/**
+ * Type of a tensor's elements: activations and states are `f32`, weights and caches also `bf16`,
+ * indices `i32`.
+ */
+export type ElementType = "f32" | "bf16" | "i32";
+
+/** Type of the elements in a weight file. */
+export type FileElementType = "f32" | "bf16" | "f16";
+
+/** Bytes of one element. */
+export const ELEMENT_BYTES: Readonly<Record<ElementType | FileElementType, number>> = {
+  f32: 4,
+  bf16: 2,
+  i32: 4,
+  f16: 2,
+};
+
+/** Tokens in one page of a key or value cache. */
+export const PAGE_TOKENS = 16;
+
+/**
+ * A matrix of `rows` × `columns` elements, or a view of a part of one. Disposing a view leaves the
+ * memory.
+ */
+export interface Tensor extends Disposable {
+  readonly type: ElementType;
+  readonly rows: number;
+  readonly columns: number;
+  /** The rows from `start` to `start + count`, as a view of the same memory. */
+  rowView(start: number, count: number): Tensor;
+  /** The columns from `start` to `start + count`, as a view of the same memory. */
+  columnView(start: number, count: number): Tensor;
+}
+
+/** A weight file that {@linkcode Ops.load} reads from. */
+export interface WeightFile extends Disposable {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Where the rows of a matrix stand in a weight file. */
+export interface WeightRange {
+  readonly file: WeightFile;
+  /** Byte in the file at which the first row begins. */
+  readonly offset: number;
+  readonly type: FileElementType;
+  /** 1 reads consecutive rows, W every W-th. */
+  readonly rowStep: number;
+}
+
+/**
+ * The operators. Each one checks every size and throws an `Error` that names operator and operand.
+ */
+export interface Ops {
+  /** A tensor of zeros. Disposing it frees its memory once its views are gone. */
+  tensor(type: ElementType, rows: number, columns: number): Tensor;
+  /** Copies `data`, row by row, into `tensor`. `bf16` takes raw bits. */
+  write(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void;
+  /** Copies `tensor`, row by row, into `data`. `bf16` gives raw bits. */
+  read(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void;
+  /** Sets every element to zero. */
+  zero(tensor: Tensor): void;
+  /** Opens a weight file by its path. */
+  openFile(path: string): WeightFile;
+  /** Fills `tensor` (f32 or bf16) from a file, converting to its type. */
+  load(tensor: Tensor, range: WeightRange): void;
+
+  /** `out[N, D] = table[tokens[n], :]`; `tokens[1, N]`; `table` f32 or bf16. */
+  embedding(out: Tensor, table: Tensor, tokens: Tensor): void;
+  /**
+   * `out[N, D] = weight[1, D] ⊙ x / sqrt(mean(x²) + epsilon)`, the mean over a row. `out` may be
+   * `x`.
+   */
+  rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void;
+  /**
+   * `out[N, M] = x[N, K] · weight[M, K]ᵀ + bias[1, M]`; `weight` f32 or bf16, accumulated in f32.
+   */
+  linear(out: Tensor, x: Tensor, weight: Tensor, bias?: Tensor): void;
+  /** `out = x + y`, all `[N, D]`. `out` may be `x` or `y`. */
+  add(out: Tensor, x: Tensor, y: Tensor): void;
+  /** `out = x ⊙ σ(x)`. `out` may be `x`. */
+  silu(out: Tensor, x: Tensor): void;
+  /** `out = silu(gate) ⊙ up`. `out` may be `gate` or `up`. */
+  swiglu(out: Tensor, gate: Tensor, up: Tensor): void;
+  /**
+   * Turns element i of each head against element i + headSize/2 by the angle `position ·
+   * theta^(−2i/headSize)`; the frequency and its product with the position are each rounded to f32,
+   * as in training. `out`, `x` `[N, heads·headSize]`, `positions[1, N]`. `out` may be `x`.
+   */
+  rotary(out: Tensor, x: Tensor, positions: Tensor, headSize: number, theta: number): void;
+  /**
+   * `out[n, c] = silu(Σ_t taps[n, t·C + c] · input(n − (W−1) + t, c))`, where `input` is `x` inside
+   * the segment and, before its first row, `state[slots, (W−1)·C]`: the last W−1 inputs, oldest
+   * first, which it brings up to date. `out`, `x` `[N, C]`, `taps[N, W·C]`; tap W−1 multiplies the
+   * current token.
+   */
+  dynamicConvolution(
+    out: Tensor,
+    x: Tensor,
+    taps: Tensor,
+    state: Tensor,
+    segments: Tensor,
+    slots: Tensor,
+  ): void;
+  /**
+   * The gated delta rule, for each of the H heads of a token:
+   * ```text
+   * q ← silu(q) / sqrt(Σ silu(q)² + 1e-6) / sqrt(K)      k ← silu(k) / sqrt(Σ silu(k)² + 1e-6)
+   * α = exp(−exp(aLog) · softplus(a + dtBias))            β = σ(b)
+   * S ← α S;   r = Sᵀ k;   S ← S + k ⊗ β (v − r);   out = Sᵀ q
+   * ```
+   * `out`, `v` `[N, H·V]`; `q`, `k` `[N, H·K]`; `a`, `b` `[N, H]`; `aLog`, `dtBias` `[1, H]`;
+   * `state[slots, H·K·V]` is brought up to date. `chunk` 0 runs token by token, always; otherwise
+   * segments of more than 8 tokens run in the chunked matrix form, `chunk` tokens at a time, equal
+   * up to rounding.
+   */
+  gatedDelta(
+    out: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    a: Tensor,
+    b: Tensor,
+    aLog: Tensor,
+    dtBias: Tensor,
+    state: Tensor,
+    segments: Tensor,
+    slots: Tensor,
+    chunk: number,
+  ): void;
+  /**
+   * `out = weight ⊙ x / sqrt(mean(x²) + epsilon) ⊙ silu(gate)`, the mean over each head of V
+   * elements; `out`, `x`, `gate` `[N, H·V]`, `weight[1, V]`. `out` may be `x`.
+   */
+  gatedNorm(out: Tensor, x: Tensor, gate: Tensor, weight: Tensor, epsilon: number): void;
+  /**
+   * Writes `k`, `v` `[N, kvHeads·headSize]` into the caches `keys`, `values` `[pages·16,
+   * kvHeads·headSize]` (f32 or bf16): position p of segment s lives in row `pages[s, ⌊p/16⌋ mod
+   * width]·16 + p mod 16`.
+   */
+  cacheAppend(
+    keys: Tensor,
+    values: Tensor,
+    k: Tensor,
+    v: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    pages: Tensor,
+  ): void;
+  /**
+   * `out = softmax(q · keysᵀ / sqrt(headSize)) · values` for each query head; head h reads kv head
+   * `⌊h / (heads/kvHeads)⌋`. Position p sees the last `window` positions including itself; all when
+   * `window` is 0. `out`, `q` `[N, heads·headSize]`; caches and `pages[S, width]` as in {@linkcode
+   * Ops.cacheAppend}.
+   */
+  attention(
+    out: Tensor,
+    q: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    pages: Tensor,
+    headSize: number,
+    window: number,
+  ): void;
+  /** `out[M, D] = x[rows[m], :]`, `rows[1, M]`. */
+  gatherRows(out: Tensor, x: Tensor, rows: Tensor): void;
+  /** `out[rows[m], :] = x[m, :]`, `x[M, D]`, `rows[1, M]` without repeats. */
+  scatterRows(out: Tensor, x: Tensor, rows: Tensor): void;
+  /**
+   * `out[1, N]` (i32) = index of the greatest element of each row, the lowest of equal ones; NaN is
+   * least.
+   */
+  argmax(out: Tensor, x: Tensor): void;
+  /**
+   * The k greatest of each row, falling, of equal ones the lower index first: `values[N, k]`,
+   * `indices[N, k]`.
+   */
+  topK(values: Tensor, indices: Tensor, x: Tensor): void;
+  /** `out[1, N] = log Σ exp(scales[n] · x[n, :])`, `scales[1, N]`. */
+  logSumExp(out: Tensor, x: Tensor, scales: Tensor): void;
+}

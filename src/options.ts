@@ -1,0 +1,142 @@
+/**
+ * The options that users pass and the values that they get back, shared by the library, the command
+ * line and the server.
+ *
+ * @module
+ */
+
+/** How {@linkcode Runtime.load} loads a model. */
+export interface RuntimeOptions {
+  /** Where the model runs. `auto` takes the best that is there; today that is the CPU. */
+  device?: "auto" | "cpu";
+  /** Type of the weights in memory; `auto` keeps what the checkpoint holds. */
+  weights?: "auto" | "f32" | "bf16";
+  /** Sessions that can be open at once (default 8). Their memory is allocated at load. */
+  sessions?: number;
+  /**
+   * Tokens that a session's full-attention layers can hold (default 4096); at most the trained
+   * length.
+   */
+  attentionBudget?: number;
+  /** Type of cached keys and values (default `bf16`). */
+  cacheType?: "f32" | "bf16";
+  /** Threads of the device; 0 (the default) is one for each physical core. */
+  threads?: number;
+  /**
+   * Instruction set of the CPU kernels; `auto` (the default) is the best that the processor has.
+   */
+  instructionSet?: string;
+}
+
+/** Options of {@linkcode Runtime.session}. */
+export interface SessionOptions {
+  /** Wait for a free session when all are in use, in place of failing. */
+  wait?: boolean;
+  /** Gives up waiting. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Session.append}. */
+export interface AppendOptions {
+  /** Which logits to return: of the last token (the default), of all tokens, or none. */
+  logits?: "last" | "all" | "none";
+  /** Stops at the next step; what was appended until then stays in the session. */
+  signal?: AbortSignal;
+}
+
+/**
+ * How the next token is chosen. What is left out comes from the model's `generation_config.json`.
+ */
+export interface SamplingOptions {
+  /** Divides the logits; 0 always takes the most probable token. */
+  temperature?: number;
+  /** Keeps the k most probable tokens; 0 keeps all. */
+  topK?: number;
+  /** Keeps the most probable tokens that together reach this probability. */
+  topP?: number;
+  /** Drops tokens less probable than this share of the most probable one. */
+  minP?: number;
+  /**
+   * Divides positive and multiplies negative logits of tokens that the session has seen; 1 is off.
+   */
+  repetitionPenalty?: number;
+  /** Subtracted from the logit of every token generated so far. */
+  presencePenalty?: number;
+  /** Subtracted from a token's logit once for each time that it was generated. */
+  frequencyPenalty?: number;
+  /** Added to the logits of these token ids. */
+  logitBias?: Readonly<Record<number, number>>;
+  /** Makes the choice repeatable: a whole number from 0 to 2^53 - 1. */
+  seed?: number;
+}
+
+/** Options of {@linkcode Session.generate}. */
+export interface GenerateOptions extends SamplingOptions {
+  /** Most tokens to generate; without it, until an end token or until the session is full. */
+  maxTokens?: number;
+  /** Texts that end the generation; they are not part of the result. */
+  stop?: string | readonly string[];
+  /** Token ids that end the generation, besides the model's end tokens. */
+  stopIds?: readonly number[];
+  /** Goes on past the model's end tokens. */
+  ignoreEos?: boolean;
+  /**
+   * Also gives the log-probabilities of this many most probable tokens (0 ... 20) with each token.
+   */
+  topLogprobs?: number;
+  /**
+   * Tokens that may be computed before they are read (default 0). With 0, leaving the loop leaves
+   * the session exactly after the last token read; more hides the reader's delay when several
+   * sessions run.
+   */
+  lookahead?: number;
+  /** Ends the generation with the signal's reason at the next step. */
+  signal?: AbortSignal;
+}
+
+/** Why a generation ended: an end token or stop text, or `maxTokens` or a full session. */
+export type FinishReason = "stop" | "length";
+
+/** Probability of one token before penalties and temperature, as its natural logarithm. */
+export interface TokenLogprob {
+  readonly id: number;
+  readonly logprob: number;
+}
+
+/** One generated token. */
+export interface GeneratedToken extends TokenLogprob {
+  /**
+   * Text that has become certain with this token: whole characters only, without what may yet turn
+   * out to begin a stop text. Empty for an end token and without a tokenizer.
+   */
+  readonly text: string;
+  /** The most probable tokens, when `topLogprobs` asked for them. */
+  readonly topLogprobs?: readonly TokenLogprob[];
+  /** On the last token only. */
+  readonly finishReason?: FinishReason;
+}
+
+/** One message of a conversation, as chat templates take it. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly [field: string]: unknown;
+}
+
+/** Options of {@linkcode Runtime.chat}. */
+export interface ChatOptions extends GenerateOptions {
+  /** Tool descriptions for the chat template. */
+  tools?: readonly unknown[];
+  /** Waits for a free session (the default); false fails when all are in use. */
+  wait?: boolean;
+}
+
+/** Bytes that a runtime holds. */
+export interface MemoryReport {
+  readonly weights: number;
+  readonly scratch: number;
+  /** State of one session. */
+  readonly session: number;
+  /** Sessions that can be open at once. */
+  readonly sessions: number;
+}

@@ -1,0 +1,118 @@
+/**
+ * Answers a generation request, whole or as a stream. What differs between the routes is how a
+ * choice is written down.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { FinishReason } from "../options.ts";
+import type { ServerContext } from "./context.ts";
+import { toApiError } from "./errors.ts";
+import { type ChoicePlan, type ChoiceToken, runChoices } from "./generation.ts";
+import type { GenerationBody } from "./schemas.ts";
+import { streamEvents } from "./stream.ts";
+
+/** A finished choice. */
+export interface FinishedChoice {
+  readonly index: number;
+  readonly text: string;
+  readonly tokens: readonly ChoiceToken[];
+  readonly finishReason: FinishReason;
+}
+
+/** How a route writes its choices. */
+export interface ChoiceFormat {
+  /** Begins the `id` of an answer. */
+  readonly prefix: string;
+  /** `object` of a whole answer and of a chunk. */
+  readonly object: string;
+  readonly chunkObject: string;
+  whole(choice: FinishedChoice): object;
+  /** A chunk before the first token of a choice, where there is one. */
+  opening?(index: number): object;
+  /** The chunk of a token, or nothing when the token has nothing to tell. */
+  chunk(token: ChoiceToken): object | undefined;
+  closing(index: number, finishReason: FinishReason): object;
+}
+
+/** What an answer is made from. */
+export interface Answer {
+  readonly server: ServerContext;
+  readonly body: GenerationBody;
+  readonly prompts: readonly (readonly number[])[];
+  readonly choices: readonly ChoicePlan[];
+  readonly format: ChoiceFormat;
+}
+
+/** Generates and responds. */
+export async function respond(c: Context, answer: Answer): Promise<Response> {
+  const { server } = answer;
+  const disconnected = c.req.raw.signal;
+  const either = (signal: AbortSignal) =>
+    server.shutdown ? AbortSignal.any([signal, server.shutdown]) : signal;
+  if (!answer.body.stream) return c.json(await wholeAnswer(answer, either(disconnected)));
+  return await streamEvents((left) => chunks(answer, either(left)), {
+    disconnected,
+    failed: (error) => toApiError(error, `${c.req.method} ${c.req.path}`, server),
+  });
+}
+
+async function wholeAnswer(answer: Answer, signal: AbortSignal): Promise<object> {
+  const tokens: ChoiceToken[][] = answer.choices.map(() => []);
+  for await (const token of runChoices(answer.server.runtime, answer.choices, signal)) {
+    tokens[token.choice]!.push(token);
+  }
+  const generated = tokens.reduce((sum, { length }) => sum + length, 0);
+  return {
+    ...envelope(answer, answer.format.object),
+    choices: tokens.map((own, index) => answer.format.whole(finishedChoice(index, own))),
+    usage: usage(answer, generated),
+  };
+}
+
+async function* chunks(answer: Answer, signal: AbortSignal): AsyncGenerator<object, void, void> {
+  const { format, body } = answer;
+  const withUsage = body.stream_options?.include_usage ?? false;
+  const common = envelope(answer, format.chunkObject);
+  const wrap = (choice: object) => ({
+    ...common,
+    choices: [choice],
+    ...(withUsage ? { usage: null } : {}),
+  });
+  const opened = new Set<number>();
+  let generated = 0;
+  for await (const token of runChoices(answer.server.runtime, answer.choices, signal)) {
+    const { choice } = token;
+    generated++;
+    if (format.opening && !opened.has(choice)) yield wrap(format.opening(choice));
+    opened.add(choice);
+    const chunk = format.chunk(token);
+    if (chunk) yield wrap(chunk);
+    const { finishReason } = token.token;
+    if (finishReason) yield wrap(format.closing(choice, finishReason));
+  }
+  if (withUsage) yield { ...common, choices: [], usage: usage(answer, generated) };
+}
+
+function envelope({ format, server }: Answer, object: string): object {
+  return {
+    id: `${format.prefix}-${crypto.randomUUID()}`,
+    object,
+    created: Math.floor(Date.now() / 1000),
+    model: server.runtime.name,
+  };
+}
+
+function finishedChoice(index: number, tokens: readonly ChoiceToken[]): FinishedChoice {
+  const text = tokens.map(({ token }) => token.text).join("");
+  return { index, text, tokens, finishReason: tokens.at(-1)?.token.finishReason ?? "length" };
+}
+
+function usage(answer: Answer, generated: number): object {
+  const prompt = answer.prompts.reduce((sum, { length }) => sum + length, 0);
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: generated,
+    total_tokens: prompt + generated,
+  };
+}

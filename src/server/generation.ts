@@ -1,0 +1,166 @@
+/**
+ * What chat and plain completions share: from a checked body to tokens.
+ *
+ * @module
+ */
+import type { GeneratedToken, GenerateOptions } from "../options.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Session } from "../session.ts";
+import { ApiError, refuse } from "./errors.ts";
+import { type GenerationBody, MAX_CHOICES } from "./schemas.ts";
+
+/** Tokens computed ahead of a client that reads slowly. */
+const LOOKAHEAD = 16;
+
+/** One choice that is to be generated. */
+export interface ChoicePlan {
+  readonly prompt: readonly number[];
+  readonly options: GenerateOptions;
+}
+
+/** A token of one of the choices. */
+export interface ChoiceToken {
+  readonly choice: number;
+  readonly token: GeneratedToken;
+  /** Characters of the choice's text before this token's. */
+  readonly offset: number;
+}
+
+/** Checks that the request is for the model that is there. */
+export function checkModel(runtime: Runtime, model: string | null | undefined): void {
+  if (model === null || model === undefined || model === runtime.name) return;
+  throw new ApiError(404, `There is no model "${model}": this server has "${runtime.name}"`, {
+    param: "model",
+    code: "model_not_found",
+  });
+}
+
+/** The choices of a request: `n` for each prompt, in the order of their indices. */
+export function planChoices(
+  runtime: Runtime,
+  body: GenerationBody,
+  prompts: readonly (readonly number[])[],
+  own: GenerateOptions,
+): ChoicePlan[] {
+  const perPrompt = body.n ?? 1;
+  if (prompts.length * perPrompt > MAX_CHOICES) {
+    const asked = `${prompts.length} prompts of ${perPrompt} choices`;
+    throw new ApiError(400, `The request is for ${asked}: ask for at most ${MAX_CHOICES} in all`, {
+      param: "n",
+    });
+  }
+  checkTokenIds(runtime, prompts);
+  const options = { ...generateOptions(runtime, body), ...own };
+  return prompts.flatMap((prompt) =>
+    Array.from({ length: perPrompt }, (_, i) => ({
+      prompt,
+      // With one seed for all, the choices of a prompt would be the same.
+      options: options.seed === undefined ? options : { ...options, seed: options.seed + i },
+    }))
+  );
+}
+
+/**
+ * Generates all choices, each in a session of its own. Leaving the loop ends them and frees their
+ * sessions.
+ */
+export async function* runChoices(
+  runtime: Runtime,
+  plans: readonly ChoicePlan[],
+  signal: AbortSignal,
+): AsyncGenerator<ChoiceToken, void, void> {
+  const ending = new AbortController();
+  const either = AbortSignal.any([signal, ending.signal]);
+  const runs = plans.map((plan, choice) => runChoice(runtime, plan, choice, either));
+  const pending = new Map<number, Promise<[number, IteratorResult<ChoiceToken, void>]>>();
+  const advance = (run: AsyncGenerator<ChoiceToken, void, void>, choice: number) =>
+    pending.set(choice, run.next().then((result) => [choice, result]));
+  try {
+    runs.forEach(advance);
+    while (pending.size > 0) {
+      const [choice, result] = await Promise.race(pending.values());
+      pending.delete(choice);
+      if (result.done) continue;
+      yield result.value;
+      advance(runs[choice]!, choice);
+    }
+  } finally {
+    ending.abort();
+    await Promise.allSettled([...pending.values(), ...runs.map((run) => run.return())]);
+  }
+}
+
+async function* runChoice(
+  runtime: Runtime,
+  { prompt, options }: ChoicePlan,
+  choice: number,
+  signal: AbortSignal,
+): AsyncGenerator<ChoiceToken, void, void> {
+  await using session = await runtime.session({ wait: true, signal });
+  await append(session, prompt, signal);
+  let offset = 0;
+  const tokens = refuse(() => session.generate({ ...options, lookahead: LOOKAHEAD, signal }));
+  for await (const token of tokens) {
+    yield { choice, token, offset };
+    offset += token.text.length;
+  }
+}
+
+/** Appends a prompt. Its ids have been checked: when it is refused, it is too long. */
+async function append(
+  session: Session,
+  prompt: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await session.append(prompt, { logits: "none", signal });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ApiError(400, error.message, { code: "context_length_exceeded" });
+  }
+}
+
+/** Token ids come from the client or from the tokenizer; both must fit the vocabulary. */
+function checkTokenIds(runtime: Runtime, prompts: readonly (readonly number[])[]): void {
+  const { vocabularySize } = runtime.config;
+  for (const prompt of prompts) {
+    if (prompt.length === 0) {
+      throw new ApiError(400, "The prompt is empty: pass at least one token", { param: "prompt" });
+    }
+    const wrong = prompt.find((id) => id >= vocabularySize);
+    if (wrong !== undefined) {
+      const message =
+        `Token id ${wrong} is not in the vocabulary: pass ids below ${vocabularySize}`;
+      throw new ApiError(400, message, { param: "prompt" });
+    }
+  }
+}
+
+/** The body's sampling parameters under the names of the library, without those that are absent. */
+function generateOptions(runtime: Runtime, body: GenerationBody): GenerateOptions {
+  const { vocabularySize } = runtime.config;
+  const given = {
+    temperature: body.temperature,
+    topK: body.top_k === undefined || body.top_k === null
+      ? undefined
+      : Math.min(body.top_k, vocabularySize),
+    topP: body.top_p,
+    minP: body.min_p,
+    presencePenalty: body.presence_penalty,
+    frequencyPenalty: body.frequency_penalty,
+    repetitionPenalty: body.repetition_penalty,
+    logitBias: body.logit_bias,
+    seed: body.seed,
+    stop: body.stop,
+    ignoreEos: body.ignore_eos,
+  };
+  const outside = Object.keys(body.logit_bias ?? {}).find((id) => Number(id) >= vocabularySize);
+  if (outside !== undefined) {
+    const message = `"logit_bias" has the token id ${outside}: pass ids below ${vocabularySize}`;
+    throw new ApiError(400, message, { param: "logit_bias" });
+  }
+  const present = Object.entries(given).filter(([, value]) =>
+    value !== undefined && value !== null
+  );
+  return Object.fromEntries(present) as GenerateOptions;
+}

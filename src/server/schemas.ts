@@ -1,0 +1,95 @@
+/**
+ * The bodies that the routes accept. Every parameter is named here; others are refused.
+ *
+ * @module
+ */
+import { z } from "zod";
+
+/** Most choices of one request, over all of its prompts. */
+export const MAX_CHOICES = 128;
+
+const count = z.int().min(1).max(2 ** 31 - 1);
+const tokenIds = z.array(z.int().min(0)).min(1);
+
+const stopText = z.string().min(1).refine((text) => text.isWellFormed(), {
+  error: "pass whole characters, not half of a surrogate pair",
+});
+
+const stop = z.union([stopText, z.array(stopText).max(16)], {
+  error: "pass a text or a list of at most 16 texts of at least one character",
+});
+
+const responseFormat = z.strictObject({
+  type: z.literal("text", { error: 'only "text" is supported so far' }),
+});
+
+/** What both routes have in common. `null` is as good as absent. */
+const generation = {
+  model: z.string().max(1000).nullish(),
+  max_tokens: count.nullish(),
+  n: z.int().min(1).max(MAX_CHOICES).nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  top_k: z.int().min(0).nullish(),
+  min_p: z.number().min(0).max(1).nullish(),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  repetition_penalty: z.number().min(0.01).max(100).nullish(),
+  logit_bias: z.record(
+    z.string().regex(/^\d{1,9}$/, { error: "pass token ids as names" }),
+    z.number().min(-100).max(100),
+  ).nullish(),
+  seed: z.int().min(0).nullish(),
+  stop: stop.nullish(),
+  ignore_eos: z.boolean().nullish(),
+  stream: z.boolean().nullish(),
+  stream_options: z.strictObject({ include_usage: z.boolean().nullish() }).nullish(),
+  user: z.string().nullish(),
+};
+
+const textPart = z.strictObject({
+  type: z.literal("text", { error: 'only parts of type "text" are supported' }),
+  text: z.string(),
+});
+
+const content = z.union([z.string(), z.array(textPart)], {
+  error: 'pass a text or a list of parts of type "text"',
+});
+
+const message = z.strictObject({
+  role: z.enum(["system", "developer", "user", "assistant", "tool"]),
+  content: content.nullish(),
+  name: z.string().nullish(),
+  tool_calls: z.array(z.unknown()).nullish(),
+  tool_call_id: z.string().nullish(),
+  refusal: z.null().optional(),
+});
+
+/** Body of `POST /v1/chat/completions`. */
+export const chatBody = z.strictObject({
+  ...generation,
+  messages: z.array(message).min(1),
+  max_completion_tokens: count.nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
+  tools: z.array(z.record(z.string(), z.unknown())).nullish(),
+  tool_choice: z.enum(["none", "auto"], {
+    error: 'only "none" and "auto" are supported so far',
+  }).nullish(),
+  response_format: responseFormat.nullish(),
+});
+
+/** Body of `POST /v1/completions`. */
+export const completionBody = z.strictObject({
+  ...generation,
+  prompt: z.union([z.string(), tokenIds, z.array(z.string()).min(1), z.array(tokenIds).min(1)], {
+    error: "pass a text, a list of texts, a list of token ids, or a list of such lists",
+  }),
+  logprobs: z.int().min(0).max(20).nullish(),
+  response_format: responseFormat.nullish(),
+});
+
+export type ChatBody = z.infer<typeof chatBody>;
+export type CompletionBody = z.infer<typeof completionBody>;
+/** The parameters that both bodies have. */
+export type GenerationBody = Omit<CompletionBody, "prompt" | "logprobs">;

@@ -1,0 +1,69 @@
+/**
+ * Server-sent events.
+ *
+ * @module
+ */
+import type { ApiError } from "./errors.ts";
+
+/** What can happen to a stream. */
+export interface StreamEvents {
+  /** Aborted when the client has gone: nobody reads on. */
+  readonly disconnected: AbortSignal;
+  /** Makes what the client is told of a failure. */
+  readonly failed: (error: unknown) => ApiError;
+}
+
+/**
+ * Responds with each value that `produce` makes as one event, then `[DONE]`. What fails before the
+ * first value is thrown, so that it still gets a status of its own; a later failure becomes the
+ * last event. The signal that `produce` gets is aborted when the client goes away, and its
+ * generator is then closed.
+ *
+ * Values are made as the client reads them, so one that stalls holds back its own generation and no
+ * memory.
+ */
+export async function streamEvents(
+  produce: (signal: AbortSignal) => AsyncGenerator<object, void, void>,
+  { disconnected, failed }: StreamEvents,
+): Promise<Response> {
+  const cancelled = new AbortController();
+  const left = AbortSignal.any([cancelled.signal, disconnected]);
+  const values = produce(left);
+  let ready: IteratorResult<object, void> | undefined = await values.next();
+  // A generator that waits to be read again hears no signal: it has to be closed as well.
+  const leave = () => void values.return().catch(() => {});
+  if (disconnected.aborted) leave();
+  disconnected.addEventListener("abort", leave, { once: true });
+  const end = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    disconnected.removeEventListener("abort", leave);
+    controller.close();
+  };
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = ready ?? await values.next();
+        ready = undefined;
+        controller.enqueue(event(done ? "[DONE]" : JSON.stringify(value)));
+        if (done) end(controller);
+      } catch (error) {
+        if (left.aborted) return;
+        controller.enqueue(event(JSON.stringify(failed(error))));
+        end(controller);
+      }
+    },
+    async cancel() {
+      disconnected.removeEventListener("abort", leave);
+      cancelled.abort();
+      await values.return().catch(() => {});
+    },
+  });
+  return new Response(body, {
+    headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" },
+  });
+}
+
+const encoder = new TextEncoder();
+
+function event(data: string): Uint8Array {
+  return encoder.encode(`data: ${data}\n\n`);
+}

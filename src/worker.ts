@@ -1,0 +1,100 @@
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+/**
+ * The engine's Worker: takes commands between steps, runs steps while there is work, and sleeps on
+ * the bell otherwise.
+ *
+ * A Worker that computes without pause does not hear its event loop, so the commands come through a
+ * port that is read without waiting; see `protocol.ts`.
+ *
+ * @module
+ */
+import { receiveMessageOnPort } from "node:worker_threads";
+import { Device } from "../ffi/device.ts";
+import { NativeOps } from "../ffi/ops.ts";
+import { LIBRARY_PATH } from "../ffi/library.ts";
+import type { Engine } from "./engine/engine.ts";
+import { loadEngine } from "./engine/load.ts";
+import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
+
+/** How long a step waits for readers that lag behind, so that they stay in the batch. */
+const READER_GRACE_MS = 1;
+
+self.onmessage = (message: MessageEvent<StartMessage>) => {
+  self.onmessage = null;
+  const start = message.data;
+  try {
+    run(start);
+    post({ type: "stopped" });
+  } catch (error) {
+    post({
+      type: "failed",
+      message: error instanceof Error ? error.message : String(error),
+    });
+  }
+};
+
+function run(start: StartMessage): void {
+  using device = Device.open(start.device);
+  const ops = new NativeOps(device);
+  using loaded = loadEngine(ops, start.config, start.source, start.engine);
+  const { memory, weightsType } = loaded;
+  const { instructionSet, threads } = device;
+  const backend = { library: LIBRARY_PATH, instructionSet, threads };
+  post({ type: "ready", memory, weightsType, backend });
+  for (;;) {
+    const rung = Atomics.load(start.bell, 0);
+    if (!obey(start, loaded.engine)) return;
+    if (loaded.engine.awaitsReaders && loaded.engine.busy) {
+      // deno-lint-ignore no-explicit-any
+      if (Atomics.wait(start.bell as any, 0, rung, READER_GRACE_MS) === "ok") continue;
+    }
+    const events = loaded.engine.step();
+    if (events.length > 0) postEvents(events);
+    // deno-lint-ignore no-explicit-any
+    else if (!loaded.engine.busy) Atomics.wait(start.bell as any, 0, rung);
+  }
+}
+
+/** Carries out all commands that have come. Returns false after `stop`. */
+function obey(start: StartMessage, engine: Engine): boolean {
+  for (;;) {
+    // deno-lint-ignore no-explicit-any
+    const received = receiveMessageOnPort(start.port as any);
+    if (!received) return true;
+    const command = received.message as Command;
+    switch (command.type) {
+      case "open":
+        engine.open(command.session);
+        break;
+      case "append":
+        engine.append(command.session, command.tokens, command.logits);
+        break;
+      case "generate":
+        engine.generate(command.session, command);
+        break;
+      case "credit":
+        engine.credit(command.session, command.tokens);
+        break;
+      case "cancel":
+        engine.cancel(command.session);
+        break;
+      case "close":
+        engine.close(command.session);
+        break;
+      case "stop":
+        return false;
+    }
+  }
+}
+
+function postEvents(events: EngineEvent[]): void {
+  const transfer = events.flatMap((event) =>
+    event.type === "appended" && event.logits ? [event.logits.buffer] : []
+  );
+  post({ type: "events", events }, transfer);
+}
+
+function post(message: WorkerMessage, transfer: Transferable[] = []): void {
+  self.postMessage(message, transfer);
+}

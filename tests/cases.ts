@@ -1,0 +1,49 @@
+/**
+ * The table of operator cases: every operator with the sizes, ranges and scalars that a kernel can
+ * get wrong. Tests, the mutation tool and benchmarks read this one table.
+ *
+ * @module
+ */
+import { attentionCases } from "./cases/attention.ts";
+import type { Bound, OperatorCase, OperatorName } from "./cases/case.ts";
+import { denseCases } from "./cases/dense.ts";
+import { recurrentCases } from "./cases/recurrent.ts";
+import { rowCases } from "./cases/rows.ts";
+
+/** All cases. */
+export function operatorCases(): OperatorCase[] {
+  return [...denseCases(), ...recurrentCases(), ...attentionCases(), ...rowCases()];
+}
+
+const EXACT: Bound = { nmse: 0, worst: 0 };
+
+// About ten times the greatest errors seen on avx2 (fused multiply-add) and plain (without).
+const BOUNDS: Readonly<Record<OperatorName, Bound>> = {
+  embedding: EXACT,
+  rmsNorm: { nmse: 1e-13, worst: 4e-6 },
+  linear: { nmse: 1e-12, worst: 1.5e-5 },
+  add: { nmse: 3e-14, worst: 2e-6 },
+  silu: { nmse: 3e-14, worst: 4e-6 },
+  swiglu: { nmse: 5e-14, worst: 1e-5 },
+  rotary: { nmse: 2e-14, worst: 3e-6 },
+  dynamicConvolution: { nmse: 8e-14, worst: 1e-5 },
+  gatedDelta: { nmse: 1e-12, worst: 2e-5 },
+  gatedNorm: { nmse: 1e-13, worst: 1e-5 },
+  cacheAppend: EXACT,
+  attention: { nmse: 2e-12, worst: 2e-5 },
+  gatherRows: EXACT,
+  scatterRows: EXACT,
+  argmax: EXACT,
+  topK: EXACT,
+  logSumExp: { nmse: 2e-14, worst: 6e-7 },
+};
+
+/** How far a case's results may be from the reference's. */
+export function boundOf({ operator, bound }: OperatorCase): Bound {
+  return bound ?? BOUNDS[operator];
+}
+
+/** Whether an operator copies or chooses: its results are the reference's, bit for bit. */
+export function isExact({ operator }: OperatorCase): boolean {
+  return BOUNDS[operator] === EXACT;
+}

@@ -1,0 +1,73 @@
+/**
+ * What has to hold bit for bit, whatever the results are.
+ *
+ * @module
+ */
+import type { Ops } from "../../src/ops.ts";
+import { OPERANDS, type OperatorCase } from "../cases/case.ts";
+import { bitsOf, type Elements, inputsOf, type Named, resultsOf, run } from "../run_case.ts";
+import { type Part, runParts, segmentsOf, tokensOf } from "../split_case.ts";
+
+/**
+ * Tokens alone give what they give in their batch. A chunked recurrence is another order of its
+ * sums.
+ */
+export function checkTokens(ops: Ops, test: OperatorCase): void {
+  const isChunked = test.operator === "gatedDelta" && test.scalars[0] !== 0;
+  if (!isChunked) checkParts(ops, test, tokensOf);
+}
+
+/** Segments alone give what they give in their batch. */
+export function checkSegments(ops: Ops, test: OperatorCase): void {
+  checkParts(ops, test, segmentsOf);
+}
+
+function checkParts(
+  ops: Ops,
+  test: OperatorCase,
+  partsOf: (test: OperatorCase, inputs: Named<Elements>) => Part[],
+): void {
+  if (Object.keys(test.alias).length) return; // a part that has run would be the input of the next
+  const inputs = inputsOf(test);
+  const parts = partsOf(test, inputs);
+  if (parts.length < 2) return;
+  const whole = run(ops, test, inputs, "strided");
+  expectSameBits(test, whole, runParts(ops, test, inputs, parts));
+}
+
+/** The number of threads and the layout of the operands change nothing. */
+export function checkThreads(one: Ops, several: Ops, test: OperatorCase): void {
+  const inputs = inputsOf(test);
+  const expected = run(one, test, inputs, "dense");
+  expectSameBits(test, expected, run(several, test, inputs, "dense"));
+  expectSameBits(test, expected, run(several, test, inputs, "strided"));
+}
+
+/** A batch of no tokens, and a segment of none, change nothing. */
+export function checkEmpty(ops: Ops, test: OperatorCase): void {
+  const inputs = inputsOf(test);
+  const results = runParts(ops, test, inputs, [{ start: 0, count: 0, segment: 0 }]);
+  expectSameBits(test, inputs, results);
+}
+
+/** For each operator its first case without aliases: something to make small changes to. */
+export function plainCases(cases: readonly OperatorCase[]): OperatorCase[] {
+  return Object.keys(OPERANDS).map((operator) =>
+    cases.find((test) => test.operator === operator && !Object.keys(test.alias).length)!
+  );
+}
+
+function expectSameBits(
+  test: OperatorCase,
+  expected: Named<Elements>,
+  results: Named<Elements>,
+): void {
+  for (const [name, { columns }] of resultsOf(test)) {
+    const [wanted, have] = [bitsOf(expected.get(name)!), bitsOf(results.get(name)!)];
+    const place = wanted.findIndex((word, index) => word !== have[index]);
+    if (place < 0) continue;
+    const where = `${name}[${Math.floor(place / columns)}, ${place % columns}]`;
+    const [first, second] = [expected.get(name)![place], results.get(name)![place]];
+    throw new Error(`${where} is ${second} in one call and ${first} in another`);
+  }
+}

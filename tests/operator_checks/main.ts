@@ -1,0 +1,55 @@
+/**
+ * Runs every check of the operators on the best instruction set until one fails: the mutation tool
+ * starts this beside each library that it builds.
+ *
+ * @module
+ */
+import { Device } from "../../ffi/device.ts";
+import { operatorCases } from "../cases.ts";
+import { longRecurrence } from "../cases/recurrent.ts";
+import { Targets } from "../native.ts";
+import { checkCase } from "./accuracy.ts";
+import { checkDrift } from "./drift.ts";
+import { checkError, wrongCalls } from "./errors.ts";
+import { checkLoad } from "./load.ts";
+import { checkEmpty, checkSegments, checkThreads, checkTokens, plainCases } from "./invariants.ts";
+
+/** Throws where a check fails, with an error that begins with its name. */
+function checkAll(targets: Targets): void {
+  const cases = operatorCases();
+  const { one, several } = targets.all[0]!;
+  for (const test of cases) named(test.name, () => checkCase(targets.backends, test));
+  named("load()", () => checkLoad(several));
+  for (const wrongCall of wrongCalls()) named(wrongCall.name, () => checkError(several, wrongCall));
+  for (const test of cases) {
+    named(`${test.name}, token by token`, () => checkTokens(several, test));
+    named(`${test.name}, segment by segment`, () => checkSegments(several, test));
+    named(`${test.name}, on other threads`, () => checkThreads(one, several, test));
+  }
+  for (const test of plainCases(cases)) {
+    named(`${test.name}, without tokens`, () => checkEmpty(several, test));
+  }
+  for (const chunk of [0, 64]) {
+    const test = longRecurrence(2048, chunk);
+    named(test.name, () => checkDrift(several, test));
+  }
+}
+
+function named(name: string, check: () => unknown): void {
+  try {
+    check();
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${name}: ${text}`, { cause });
+  }
+}
+
+if (import.meta.main) {
+  using targets = new Targets(Device.instructionSets().slice(0, 1));
+  try {
+    checkAll(targets);
+  } catch (error) {
+    console.log(error instanceof Error ? error.message : error);
+    Deno.exitCode = 1;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Tests the operator tests: plants one fault at a time in a copy of the kernels, builds it, and
+ * runs every check of the operators. A fault that no check notices is an error.
+ *
+ * ```sh
+ * deno task mutate            # all faults
+ * deno task mutate attention  # those whose file or description has the word
+ * ```
+ *
+ * @module
+ */
+import { type Mutation, MUTATIONS } from "./mutations.ts";
+
+const ROOT = new URL("../", import.meta.url);
+/** What a build and the checks need. */
+const PARTS = ["deno.json", "deno.lock", "ffi", "kernels", "src", "tests"];
+/** A fault that makes an operator run on forever is noticed, too. */
+const LIMIT_MS = 120_000;
+
+/** A copy of the project whose kernels can be spoilt. */
+class Copy {
+  readonly #root: URL;
+
+  private constructor(root: URL) {
+    this.#root = root;
+  }
+
+  static make(): Copy {
+    const copy = new Copy(new URL(`file://${Deno.makeTempDirSync({ prefix: "contrail-" })}/`));
+    for (const part of PARTS) copyTree(new URL(part, ROOT), new URL(part, copy.#root));
+    return copy;
+  }
+
+  /**
+   * Builds with a fault, and returns what the first check that fails says; nothing where all pass.
+   */
+  async try({ file, find, replace }: Mutation): Promise<string | undefined> {
+    const path = new URL(`kernels/${file}`, this.#root);
+    const source = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, replaceOnce(source, find, replace, file));
+    try {
+      const build = await this.#run("kernels/build.ts");
+      if (build.code !== 0) {
+        throw new Error(`${file} does not compile with ${replace}: ${build.text}`);
+      }
+      return await this.check();
+    } finally {
+      await Deno.writeTextFile(path, source);
+    }
+  }
+
+  /** Runs the checks, and returns what the first that fails says. */
+  async check(): Promise<string | undefined> {
+    const { code, text } = await this.#run("tests/operator_checks/main.ts");
+    if (code === 0) return undefined;
+    return text.trim().split("\n")[0] || `the process ended with status ${code}`;
+  }
+
+  async build(): Promise<void> {
+    const { code, text } = await this.#run("kernels/build.ts");
+    if (code !== 0) throw new Error(`the kernels do not build: ${text}`);
+  }
+
+  async #run(script: string): Promise<{ code: number; text: string }> {
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-check", "--allow-all", script],
+      cwd: this.#root,
+      signal: AbortSignal.timeout(LIMIT_MS),
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const { code, stdout, stderr } = await command.output();
+    const decoder = new TextDecoder();
+    return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+  }
+
+  remove(): void {
+    Deno.removeSync(this.#root, { recursive: true });
+  }
+}
+
+function copyTree(from: URL, to: URL): void {
+  const status = statOf(from);
+  if (!status) return;
+  if (!status.isDirectory) return Deno.copyFileSync(from, to);
+  Deno.mkdirSync(to);
+  for (const { name } of Deno.readDirSync(from)) {
+    copyTree(new URL(`${from}/${name}`), new URL(`${to}/${name}`));
+  }
+}
+
+function statOf(path: URL): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Throws unless `find` is in the source exactly once: a fault that is planted nowhere would look
+ * unnoticed.
+ */
+function replaceOnce(source: string, find: string, replace: string, file: string): string {
+  const parts = source.split(find);
+  if (parts.length === 2) return parts.join(replace);
+  throw new Error(`${file} has ${parts.length - 1} times ${find}; write a fault that fits once`);
+}
+
+/** Tries every fault of the list in one copy, and returns those that no check noticed. */
+async function tryAll(copy: Copy, mutations: Mutation[], report: (line: string) => void) {
+  const survivors: Mutation[] = [];
+  for (let mutation = mutations.shift(); mutation; mutation = mutations.shift()) {
+    const start = performance.now();
+    const noticed = await copy.try(mutation);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    const result = noticed ? `caught    ${noticed.slice(0, 160)}` : "SURVIVED";
+    report(`${mutation.file}: ${mutation.why}\n  ${result} (${seconds} s)`);
+    if (!noticed) survivors.push(mutation);
+  }
+  return survivors;
+}
+
+if (import.meta.main) {
+  const [word = ""] = Deno.args;
+  const chosen = MUTATIONS.filter(({ file, why }) => `${file} ${why}`.includes(word));
+  const copy = Copy.make();
+  try {
+    await copy.build();
+    const failure = await copy.check();
+    if (failure) throw new Error(`the kernels fail without a fault: ${failure}`);
+    const survivors = await tryAll(copy, [...chosen], console.log);
+    console.log(`${chosen.length - survivors.length} of ${chosen.length} faults were caught`);
+    if (survivors.length) Deno.exitCode = 1;
+  } finally {
+    copy.remove();
+  }
+}
