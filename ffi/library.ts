@@ -43,7 +43,8 @@ function open(): Library {
   const version = symbols.ct_version();
   if (version === VERSION) return symbols;
   throw new Error(
-    `The kernel library ${LIBRARY_PATH} has version ${version}, not ${VERSION}; run deno task build`,
+    `The kernel library ${LIBRARY_PATH} has version ${version}, not ${VERSION}; ` +
+      `run deno task build`,
   );
 }
 

@@ -143,6 +143,7 @@ function expectData(
   const size = tensor.rows * tensor.columns;
   if (data instanceof wanted && data.length === size) return;
   throw new Error(
-    `${operator}: data is ${data.constructor.name} of ${data.length}; pass ${wanted.name} of ${size}`,
+    `${operator}: data is ${data.constructor.name} of ${data.length}; ` +
+      `pass ${wanted.name} of ${size}`,
   );
 }

@@ -122,9 +122,7 @@ export class Engine implements Disposable {
       return this.#fail(id, "Cannot generate: the session is empty; append at least one token");
     }
     if (held(session) >= capacity) {
-      const full = `Cannot generate: the session is full with ${capacity} tokens; ` +
-        `load with a larger attentionBudget`;
-      return this.#fail(id, full);
+      return this.#fail(id, `Cannot generate: the session is full with ${capacity} tokens`);
     }
     session.job = {
       kind: "generate",

@@ -125,7 +125,8 @@ export class Sampler {
     const normalizer = scratch.logSumExp(row, 1);
     if (!Number.isFinite(normalizer)) {
       throw new Error(
-        `Cannot sample: the logits' log-sum-exp is ${normalizer}; the model's weights hold values that are not finite`,
+        `Cannot sample: the logits' log-sum-exp is ${normalizer}; ` +
+          `look for values in the model's weights that are not finite`,
       );
     }
     const id = temperature === 0 ? scratch.argmax(adjusted) : this.#draw(scratch, adjusted);

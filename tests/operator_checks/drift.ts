@@ -30,7 +30,8 @@ export function checkDrift(ops: Ops, test: OperatorCase): void {
   for (const { nmse, worst } of errors) {
     if (nmse <= bound.nmse && worst <= bound.worst) continue;
     throw new Error(
-      `errors are NMSE ${nmse}, worst ${worst}; at most ${bound.nmse} and ${bound.worst} are allowed`,
+      `errors are NMSE ${nmse}, worst ${worst}; ` +
+        `at most ${bound.nmse} and ${bound.worst} are allowed`,
     );
   }
 }
