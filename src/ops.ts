@@ -102,7 +102,8 @@ export interface Ops {
   /**
    * Turns element i of each head against element i + headSize/2 by the angle `position ·
    * theta^(−2i/headSize)`; the frequency and its product with the position are each rounded to f32,
-   * as in training. `out`, `x` `[N, heads·headSize]`, `positions[1, N]`. `out` may be `x`.
+   * as in training. From position 2^17 on, where no model was trained, the product is not rounded.
+   * `out`, `x` `[N, heads·headSize]`, `positions[1, N]`. `out` may be `x`.
    */
   rotary(out: Tensor, x: Tensor, positions: Tensor, headSize: number, theta: number): void;
   /**
@@ -151,24 +152,34 @@ export interface Ops {
    */
   gatedNorm(out: Tensor, x: Tensor, gate: Tensor, weight: Tensor, epsilon: number): void;
   /**
-   * Writes `k`, `v` `[N, kvHeads·headSize]` into the caches `keys`, `values` `[pages·16,
-   * kvHeads·headSize]` (f32 or bf16): position p of segment s lives in row `pages[s, ⌊p/16⌋ mod
-   * width]·16 + p mod 16`.
+   * Writes `k`, `v` `[N, kvHeads·headSize]` to the rows `rows[1, N]`, without repeats, of the caches
+   * `keys`, `values` `[pages·16, kvHeads·headSize]` (f32 or bf16, both the same). `bounds[pages,
+   * 2·kvHeads·headSize]`, where it is given, holds the least and then the greatest of each column of
+   * a page's keys, as they are stored, and is brought up to date; a row that is the first of its
+   * page begins the page's bounds anew.
    */
   cacheAppend(
     keys: Tensor,
     values: Tensor,
     k: Tensor,
     v: Tensor,
-    positions: Tensor,
-    segments: Tensor,
-    pages: Tensor,
+    rows: Tensor,
+    bounds?: Tensor,
   ): void;
   /**
    * `out = softmax(q · keysᵀ / sqrt(headSize)) · values` for each query head; head h reads kv head
-   * `⌊h / (heads/kvHeads)⌋`. Position p sees the last `window` positions including itself; all when
-   * `window` is 0. `out`, `q` `[N, heads·headSize]`; caches and `pages[S, width]` as in {@linkcode
-   * Ops.cacheAppend}.
+   * `⌊h / (heads/kvHeads)⌋`. `out`, `q` `[N, heads·headSize]`; caches as in
+   * {@linkcode Ops.cacheAppend}.
+   *
+   * `pages[S, width]` lists the pages that each segment reads, −1 for none, in the order of
+   * `starts[S, width]`, the position of each page's first token, which need not be a multiple of
+   * anything. The query at position p (`positions[1, N]`, rising by one in a segment) sees the
+   * tokens of these pages at positions p − window + 1 … p, or 0 … p when `window` is 0, and needs
+   * its own among them.
+   *
+   * `shifts[S, width]` ≥ 0 moves a page nearer: the query, which {@linkcode Ops.rotary} turned to
+   * its position, is turned back by `shift · theta^(−2i/headSize)` for that page; the frequency is
+   * rounded to f32, its product with the shift is not.
    */
   attention(
     out: Tensor,
@@ -178,8 +189,49 @@ export interface Ops {
     positions: Tensor,
     segments: Tensor,
     pages: Tensor,
+    starts: Tensor,
+    shifts: Tensor,
     headSize: number,
     window: number,
+    theta: number,
+  ): void;
+  /**
+   * How near each page comes to being the best of any query head of its segment:
+   * ```text
+   * u(n, h, e) = Σ_i max(q_i · least_i, q_i · greatest_i) / sqrt(headSize)
+   * scores[s, e] = max over rows n of s and heads h of  u(n, h, e) − max_e' u(n, h, e')
+   * ```
+   * over the pages e that begin at or before the row's position; −∞ where there is no page or no
+   * such row. u bounds q · key over the page's tokens. `scores[S, width]`; the other operands are as
+   * in {@linkcode Ops.attention}, `q` turned back by the page's shift there too.
+   */
+  pageScores(
+    scores: Tensor,
+    q: Tensor,
+    bounds: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    pages: Tensor,
+    starts: Tensor,
+    shifts: Tensor,
+    headSize: number,
+    theta: number,
+  ): void;
+  /**
+   * Chooses `count` of each segment's pages: the first, the last `recent`, and of the others those
+   * with the greatest scores, of equal ones the first. Writes them in their order to `chosenPages`,
+   * `chosenStarts`, `chosenShifts` `[S, count]`, then pages of −1 (starts and shifts 0). `scores`,
+   * `pages`, `starts`, `shifts` `[S, width]`; recent < count ≤ width.
+   */
+  selectPages(
+    chosenPages: Tensor,
+    chosenStarts: Tensor,
+    chosenShifts: Tensor,
+    scores: Tensor,
+    pages: Tensor,
+    starts: Tensor,
+    shifts: Tensor,
+    recent: number,
   ): void;
   /** `out[M, D] = x[rows[m], :]`, `rows[1, M]`. */
   gatherRows(out: Tensor, x: Tensor, rows: Tensor): void;
