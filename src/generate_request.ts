@@ -47,6 +47,7 @@ export function generateRequest(
       presencePenalty: number("presencePenalty", 0, -100, 100),
       frequencyPenalty: number("frequencyPenalty", 0, -100, 100),
       logitBias: bias,
+      continues: given.seed === undefined,
       seed: whole("seed", given.seed ?? randomSeed(), 0, Number.MAX_SAFE_INTEGER),
       topLogprobs: whole("topLogprobs", topLogprobs, 0, Math.min(20, vocabularySize)),
     },

@@ -13,11 +13,20 @@ export interface RuntimeOptions {
   weights?: "auto" | "f32" | "bf16";
   /** Sessions that can be open at once (default 8). Their memory is allocated at load. */
   sessions?: number;
+  /** In place of `sessions`: bytes for the states of all sessions, which decide how many there are. */
+  memory?: number;
   /**
-   * Tokens that a session's full-attention layers can hold (default 4096); at most the trained
-   * length.
+   * Tokens that a session's full-attention layers hold (default 4096; at least 96, at most the trained
+   * length). A longer session goes on, but attends only to the tokens that its layers have kept.
    */
   attentionBudget?: number;
+  /** Tokens that these layers read of those that they hold, at most (default all; at least 128). */
+  attentionRead?: number;
+  /**
+   * Bytes of states that are kept in memory beside the sessions (default 256 MiB; 0 keeps none), so that
+   * a prompt that begins like an earlier one is not computed again, and that sessions can go back.
+   */
+  prefixCache?: number;
   /** Type of cached keys and values (default `bf16`). */
   cacheType?: "f32" | "bf16";
   /** Threads of the device; 0 (the default) is one for each physical core. */
@@ -30,6 +39,8 @@ export interface RuntimeOptions {
 
 /** Options of {@linkcode Runtime.session}. */
 export interface SessionOptions {
+  /** Tokens that the session's full-attention layers hold (default and most: the runtime's). */
+  attentionBudget?: number;
   /** Wait for a free session when all are in use, in place of failing. */
   wait?: boolean;
   /** Gives up waiting. */
@@ -42,6 +53,14 @@ export interface AppendOptions {
   logits?: "last" | "all" | "none";
   /** Stops at the next step; what was appended until then stays in the session. */
   signal?: AbortSignal;
+}
+
+/** What of a prompt was not computed, because a state was kept that it begins with. */
+export interface Reuse {
+  /** Tokens at the front of the prompt. */
+  readonly tokens: number;
+  /** Why there are no more, where more are known or could be. */
+  readonly why?: string;
 }
 
 /**
@@ -66,7 +85,11 @@ export interface SamplingOptions {
   frequencyPenalty?: number;
   /** Added to the logits of these token ids. */
   logitBias?: Readonly<Record<number, number>>;
-  /** Makes the choice repeatable: a whole number from 0 to 2^53 - 1. */
+  /**
+   * Makes the choice repeatable: a whole number from 0 to 2^53 - 1. Without it, a session's first
+   * generation is random, and later ones go on with its random numbers: two generations are then the
+   * same as one of their length.
+   */
   seed?: number;
 }
 

@@ -6,7 +6,7 @@
  */
 import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
-import type { FinishReason, MemoryReport, TokenLogprob } from "./options.ts";
+import type { FinishReason, MemoryReport, Reuse, TokenLogprob } from "./options.ts";
 
 /** Where the weights come from. */
 export type ModelSource =
@@ -17,8 +17,14 @@ export type ModelSource =
 export interface EngineOptions {
   readonly weights: "auto" | "f32" | "bf16";
   readonly sessions: number;
+  /** Bytes of the states of all sessions, which decide how many there are in place of `sessions`. */
+  readonly memory: number | undefined;
   readonly attentionBudget: number;
+  /** Tokens that a full-attention layer reads of those that it holds; Infinity reads all. */
+  readonly attentionRead: number;
   readonly cacheType: "f32" | "bf16";
+  /** Bytes of states that are kept for prompts that begin alike and for going back. */
+  readonly prefixCache: number;
   /** Tokens of a prompt that go through the model in one pass. */
   readonly prefillPiece: number;
   /** Tokens of one step of the chunked gated delta rule; 0: never chunked. */
@@ -47,7 +53,15 @@ export interface GenerateRequest {
 
 /** Commands to the engine. Sessions are numbered by the sender. */
 export type Command =
-  | { readonly type: "open"; readonly session: number }
+  | { readonly type: "open"; readonly session: number; readonly attentionBudget: number }
+  | {
+    readonly type: "restore";
+    readonly session: number;
+    readonly bytes: Uint8Array<ArrayBuffer>;
+  }
+  | { readonly type: "fork"; readonly session: number; readonly from: number }
+  | { readonly type: "snapshot"; readonly session: number }
+  | { readonly type: "rewind"; readonly session: number; readonly position: number }
   | {
     readonly type: "append";
     readonly session: number;
@@ -60,32 +74,41 @@ export type Command =
   | { readonly type: "close"; readonly session: number }
   | { readonly type: "stop" };
 
-/** What happened to one session. `position` is the number of tokens that it now holds. */
+/** What every event but `closed` tells of its session. */
+interface SessionFacts {
+  readonly session: number;
+  /** Tokens that it now holds. */
+  readonly position: number;
+  /** Position from which on its attention is no longer exact, if there is one. */
+  readonly inexactFrom?: number;
+}
+
+/** What happened to one session. */
 export type EngineEvent =
-  | {
-    readonly type: "appended";
-    readonly session: number;
-    readonly position: number;
-    readonly logits: Float32Array<ArrayBuffer> | undefined;
-  }
-  | {
-    readonly type: "token";
-    readonly session: number;
-    readonly position: number;
-    readonly id: number;
-    readonly logprob: number;
-    readonly topLogprobs?: readonly TokenLogprob[];
-    readonly finishReason?: FinishReason;
-  }
+  | ({ readonly type: "opened" } & SessionFacts)
+  | (
+    & {
+      readonly type: "appended";
+      readonly logits: Float32Array<ArrayBuffer> | undefined;
+      readonly reuse: Reuse;
+    }
+    & SessionFacts
+  )
+  | (
+    & {
+      readonly type: "token";
+      readonly id: number;
+      readonly logprob: number;
+      readonly topLogprobs?: readonly TokenLogprob[];
+      readonly finishReason?: FinishReason;
+    }
+    & SessionFacts
+  )
+  | ({ readonly type: "snapshot"; readonly bytes: Uint8Array<ArrayBuffer> } & SessionFacts)
   /** An append or a generation ended early, by a cancel. */
-  | { readonly type: "cancelled"; readonly session: number; readonly position: number }
+  | ({ readonly type: "cancelled" } & SessionFacts)
   | { readonly type: "closed"; readonly session: number }
-  | {
-    readonly type: "failed";
-    readonly session: number;
-    readonly position: number;
-    readonly message: string;
-  };
+  | ({ readonly type: "failed"; readonly message: string } & SessionFacts);
 
 /** Messages from the Worker. */
 export type WorkerMessage =

@@ -22,9 +22,16 @@ import type {
   SessionOptions,
 } from "./options.ts";
 import type { ModelSource } from "./protocol.ts";
-import { engineOptions } from "./runtime_options.ts";
-import { Session } from "./session.ts";
+import { attentionBudget, engineOptions } from "./runtime_options.ts";
+import { type Opening, Session, type SessionContext } from "./session.ts";
+import { SlotQueue } from "./slot_queue.ts";
 import { Tokenizer } from "./tokenizer.ts";
+
+/** Tokens of a generation that has no other limit. */
+const MOST_TOKENS = 2 ** 31;
+
+/** Requests that may wait for a session at once. */
+const MOST_WAITING = 1024;
 
 /** What a runtime is made of. */
 interface RuntimeParts {
@@ -35,8 +42,7 @@ interface RuntimeParts {
   readonly template: ChatTemplate | undefined;
   readonly engine: EngineClient;
   readonly cacheType: "f32" | "bf16";
-  /** Tokens that a session can hold. */
-  readonly capacity: number;
+  readonly attentionBudget: number;
 }
 
 /** A model in memory and the sessions that run on it. */
@@ -50,12 +56,12 @@ export class Runtime implements AsyncDisposable {
   readonly generation: GenerationConfig | undefined;
   /** Type of cached keys and values. */
   readonly cacheType: "f32" | "bf16";
+  /** Tokens that full attention holds for a session, at most. */
+  readonly attentionBudget: number;
   readonly #template: ChatTemplate | undefined;
   readonly #engine: EngineClient;
-  readonly #capacity: number;
-  readonly #waiting: PromiseWithResolvers<void>[] = [];
+  readonly #slots: SlotQueue;
   readonly #sessions = new Set<Session>();
-  #open = 0;
   #nextSession = 1;
   #closed: Promise<void> | undefined;
 
@@ -116,7 +122,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   static async #start(
-    parts: Omit<RuntimeParts, "engine" | "cacheType" | "capacity">,
+    parts: Omit<RuntimeParts, "engine" | "cacheType" | "attentionBudget">,
     source: ModelSource,
     options: RuntimeOptions,
   ): Promise<Runtime> {
@@ -125,8 +131,8 @@ export class Runtime implements AsyncDisposable {
     const { instructionSet = "auto", threads = 0 } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
-    const { cacheType, attentionBudget: capacity } = engine;
-    return new Runtime({ ...parts, engine: client, cacheType, capacity });
+    const { cacheType, attentionBudget } = engine;
+    return new Runtime({ ...parts, engine: client, cacheType, attentionBudget });
   }
 
   private constructor(parts: RuntimeParts) {
@@ -137,7 +143,9 @@ export class Runtime implements AsyncDisposable {
     this.cacheType = parts.cacheType;
     this.#template = parts.template;
     this.#engine = parts.engine;
-    this.#capacity = parts.capacity;
+    this.attentionBudget = parts.attentionBudget;
+    const { sessions: slots, session: bytes } = this.memory;
+    this.#slots = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
   }
 
   /** Bytes of weights, scratch memory and one session, and how many sessions there are. */
@@ -157,27 +165,18 @@ export class Runtime implements AsyncDisposable {
 
   /** Opens a session: an empty state in a slot of its own. */
   async session(options: SessionOptions = {}): Promise<Session> {
-    await this.#slot(options);
-    const id = this.#nextSession++;
-    const { config, memory } = this;
-    const session: Session = new Session(id, {
-      engine: this.#engine,
-      tokenizer: this.tokenizer,
-      bytes: memory.session,
-      capacity: this.#capacity,
-      defaults: {
-        sampling: this.generation?.sampling ?? {},
-        maxTokens: this.config.maxPositions,
-        endTokens: this.endTokens,
-        vocabularySize: config.vocabularySize,
-      },
-      released: () => {
-        this.#sessions.delete(session);
-        this.#release();
-      },
-    });
-    this.#sessions.add(session);
-    return session;
+    const { attentionBudget: most } = this;
+    const budget = attentionBudget(options.attentionBudget ?? most, most);
+    return await this.#openSession({ type: "open", attentionBudget: budget }, options);
+  }
+
+  /**
+   * Opens a session with the state of a snapshot, which goes on as the one that it was made of.
+   *
+   * @throws {Error} The bytes are no snapshot of a session of this model, or damaged.
+   */
+  async restore(bytes: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+    return await this.#openSession({ type: "restore", bytes: Uint8Array.from(bytes) }, options);
   }
 
   /**
@@ -225,46 +224,34 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const closed = new Error("The runtime was closed");
-    for (const waiting of this.#waiting.splice(0)) waiting.reject(closed);
+    this.#slots.close();
     await Promise.all([...this.#sessions].map((session) => session.close()));
     await this.#engine.stop();
   }
 
-  /** Takes a free slot, or waits for one in turn. */
-  async #slot({ wait = false, signal }: SessionOptions): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.#closed) throw new Error("The runtime is closed; load the model again");
-    const { sessions } = this.memory;
-    if (this.#open < sessions) {
-      this.#open++;
-      return;
-    }
-    if (!wait) {
-      throw new Error(
-        `All ${sessions} sessions are in use: close one, or load the model with more sessions`,
-      );
-    }
-    const waiting = Promise.withResolvers<void>();
-    const abort = () => {
-      const index = this.#waiting.indexOf(waiting);
-      if (index < 0) return;
-      this.#waiting.splice(index, 1);
-      waiting.reject(signal!.reason);
+  async #openSession(opening: Opening, options: SessionOptions): Promise<Session> {
+    const { wait = false, signal } = options;
+    await this.#slots.take(wait, signal);
+    const id = this.#nextSession++;
+    let session: Session | undefined;
+    const context: SessionContext = {
+      engine: this.#engine,
+      tokenizer: this.tokenizer,
+      bytes: this.memory.session,
+      defaults: {
+        sampling: this.generation?.sampling ?? {},
+        maxTokens: MOST_TOKENS,
+        endTokens: this.endTokens,
+        vocabularySize: this.config.vocabularySize,
+      },
+      fork: (from) => this.#openSession({ type: "fork", from }, {}),
+      released: () => {
+        if (session) this.#sessions.delete(session);
+        this.#slots.release();
+      },
     };
-    this.#waiting.push(waiting);
-    signal?.addEventListener("abort", abort, { once: true });
-    try {
-      await waiting.promise;
-    } finally {
-      signal?.removeEventListener("abort", abort);
-    }
-  }
-
-  /** Passes a slot on to who waits longest. */
-  #release(): void {
-    const waiting = this.#waiting.shift();
-    if (waiting) waiting.resolve();
-    else this.#open--;
+    session = await Session.open(id, context, opening);
+    this.#sessions.add(session);
+    return session;
   }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import type { ModelConfig } from "./config.ts";
+import { LEAST_PAGES } from "./model/page_table.ts";
+import { PAGE_TOKENS } from "./ops.ts";
 import type { RuntimeOptions } from "./options.ts";
 import type { EngineOptions } from "./protocol.ts";
 
@@ -13,27 +15,45 @@ import type { EngineOptions } from "./protocol.ts";
  */
 const PREFILL_PIECE = 64;
 
+/** Bytes of kept states where the caller says nothing. */
+const PREFIX_CACHE = 256 * 2 ** 20;
+/** Tokens that full attention holds and reads at least: a piece of a prompt, and some before. */
+const LEAST_BUDGET = LEAST_PAGES * PAGE_TOKENS;
+const LEAST_READ = 2 * PREFILL_PIECE;
+
 /** Checks `options`. Throws a `RangeError` or `TypeError` that names the one that is wrong. */
 export function engineOptions(options: RuntimeOptions, config: ModelConfig): EngineOptions {
-  const { sessions = 8, attentionBudget = 4096, threads = 0 } = options;
+  const { sessions = 8, memory, threads = 0, attentionRead = Infinity } = options;
   oneOf("device", options.device ?? "auto", ["auto", "cpu"]);
+  if (memory !== undefined && options.sessions !== undefined) {
+    throw new TypeError("sessions and memory are both given: pass one of them");
+  }
   whole("sessions", sessions, 1, 65536);
   whole("threads", threads, 0, 1024);
-  if (attentionBudget !== Infinity) whole("attentionBudget", attentionBudget, 1, 2 ** 31);
+  if (memory !== undefined) whole("memory", memory, 1, Number.MAX_SAFE_INTEGER);
+  if (attentionRead !== Infinity) whole("attentionRead", attentionRead, LEAST_READ, 2 ** 31);
   return {
     weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16"]),
     cacheType: oneOf("cacheType", options.cacheType ?? "bf16", ["f32", "bf16"]),
     sessions,
-    attentionBudget: Math.min(attentionBudget, config.maxPositions),
+    memory,
+    attentionBudget: attentionBudget(options.attentionBudget ?? 4096, config.maxPositions),
+    attentionRead,
+    prefixCache: whole("prefixCache", options.prefixCache ?? PREFIX_CACHE, 0, 2 ** 53 - 1),
     prefillPiece: PREFILL_PIECE,
     deltaChunk: PREFILL_PIECE,
   };
 }
 
-function whole(name: string, value: number, low: number, high: number): void {
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw new RangeError(`${name} is ${value}: pass a whole number from ${low} to ${high}`);
-  }
+/** A number of tokens for full attention to hold, at most `most`. Throws a `RangeError`. */
+export function attentionBudget(value: number, most: number): number {
+  if (value !== Infinity) whole("attentionBudget", value, LEAST_BUDGET, 2 ** 31);
+  return Math.min(value, Math.max(most, LEAST_BUDGET));
+}
+
+function whole(name: string, value: number, low: number, high: number): number {
+  if (Number.isInteger(value) && value >= low && value <= high) return value;
+  throw new RangeError(`${name} is ${value}: pass a whole number from ${low} to ${high}`);
 }
 
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {

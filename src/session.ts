@@ -5,8 +5,9 @@
  */
 import { Detokenizer } from "./detokenizer.ts";
 import type { EngineClient } from "./engine_client.ts";
+import { withText } from "./generated_token.ts";
 import { type GenerateDefaults, generateRequest, stopTexts } from "./generate_request.ts";
-import type { AppendOptions, GeneratedToken, GenerateOptions } from "./options.ts";
+import type { AppendOptions, GeneratedToken, GenerateOptions, Reuse } from "./options.ts";
 import type { EngineEvent } from "./protocol.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -16,13 +17,17 @@ export interface SessionContext {
   readonly tokenizer: Tokenizer | undefined;
   readonly defaults: GenerateDefaults;
   readonly bytes: number;
-  /** Tokens that a session can hold. */
-  readonly capacity: number;
+  /** Opens another session with the state of this one. */
+  readonly fork: (from: number) => Promise<Session>;
   /** Called once the session's slot is free. */
   readonly released: () => void;
 }
 
-type TokenEvent = Extract<EngineEvent, { type: "token" }>;
+/** How a session begins. */
+export type Opening =
+  | { readonly type: "open"; readonly attentionBudget: number }
+  | { readonly type: "restore"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: "fork"; readonly from: number };
 
 /**
  * An open session. Its memory was allocated when the model was loaded and never grows; it does one
@@ -35,20 +40,47 @@ export class Session implements AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   #arrival = Promise.withResolvers<void>();
   #position = 0;
+  #inexactFrom: number | undefined;
+  #reuse: Reuse = { tokens: 0 };
   #busy = false;
   #closing = false;
 
-  /** Use `Runtime.session`. */
-  constructor(id: number, context: SessionContext) {
+  /** Use `Runtime.session`, `Runtime.restore` or {@linkcode Session.fork}. */
+  static async open(id: number, context: SessionContext, opening: Opening): Promise<Session> {
+    const session = new Session(id, context);
+    context.engine.send({ session: id, ...opening });
+    const event = await session.#next();
+    if (event.type !== "opened") throw new Error(`Expected a session, got "${event.type}"`);
+    return session;
+  }
+
+  private constructor(id: number, context: SessionContext) {
     this.#id = id;
     this.#context = context;
     context.engine.subscribe(id, (event) => this.#receive(event));
-    context.engine.send({ type: "open", session: id });
   }
 
   /** Tokens that the session holds. */
   get position(): number {
     return this.#position;
+  }
+
+  /**
+   * Whether every token so far was computed with full attention over all tokens before it. A session
+   * that outgrows its attention budget is no longer exact, and stays so.
+   */
+  get exact(): boolean {
+    return this.#inexactFrom === undefined;
+  }
+
+  /** Position at which the session ceased to be exact, if it has. */
+  get inexactFrom(): number | undefined {
+    return this.#inexactFrom;
+  }
+
+  /** What of the last append was not computed, as a state was kept that its tokens begin with. */
+  get reuse(): Reuse {
+    return this.#reuse;
   }
 
   /** Bytes of the session's state, the same from its first token to its last. */
@@ -71,13 +103,52 @@ export class Session implements AsyncDisposable {
     }
     const tokens = this.#tokens(input);
     using _busy = this.#start(signal);
-    this.#expectRoom(tokens.length);
     this.#context.engine.send({ type: "append", session: this.#id, tokens, logits });
     using _abort = this.#cancelOn(signal);
     const event = await this.#next();
-    if (event.type === "appended") return event.logits;
+    if (event.type === "appended") {
+      this.#reuse = event.reuse;
+      return event.logits;
+    }
     signal?.throwIfAborted();
     throw new Error(`Expected the end of an append, got "${event.type}"`);
+  }
+
+  /**
+   * All that the session is, as bytes: `Runtime.restore` makes a session of them that goes on as this
+   * one would. `docs/snapshot.md` describes the format.
+   */
+  async snapshot(): Promise<Uint8Array<ArrayBuffer>> {
+    using _busy = this.#start(undefined);
+    this.#context.engine.send({ type: "snapshot", session: this.#id });
+    const event = await this.#next();
+    if (event.type === "snapshot") return event.bytes;
+    throw new Error(`Expected a snapshot, got "${event.type}"`);
+  }
+
+  /** Another session that goes on from here. It takes a slot; nothing is computed. */
+  async fork(): Promise<Session> {
+    using _busy = this.#start(undefined);
+    return await this.#context.fork(this.#id);
+  }
+
+  /**
+   * Goes back to where the session held `position` tokens. The nearest state before that was kept is
+   * taken, and what lies between is computed anew.
+   *
+   * @throws {Error} No state was kept so early, or the tokens after it are no longer known.
+   */
+  async rewind(position: number): Promise<void> {
+    if (!Number.isInteger(position) || position < 0 || position > this.#position) {
+      throw new RangeError(
+        `position is ${position}: pass a whole number from 0 to ${this.#position}`,
+      );
+    }
+    using _busy = this.#start(undefined);
+    if (position === this.#position) return;
+    this.#context.engine.send({ type: "rewind", session: this.#id, position });
+    const event = await this.#next();
+    if (event.type !== "appended") throw new Error(`Expected to go back, got "${event.type}"`);
   }
 
   /**
@@ -166,15 +237,6 @@ export class Session implements AsyncDisposable {
     return Int32Array.from(input);
   }
 
-  #expectRoom(count: number): void {
-    const { capacity } = this.#context;
-    if (this.#position + count <= capacity) return;
-    throw new RangeError(
-      `Cannot append ${count} tokens: the session holds ${this.#position} of at most ` +
-        `${capacity}; append fewer or load with a larger attentionBudget`,
-    );
-  }
-
   /** Claims the session for one append or generation. */
   #start(signal: AbortSignal | undefined): Disposable {
     signal?.throwIfAborted();
@@ -201,6 +263,7 @@ export class Session implements AsyncDisposable {
       this.#context.released();
     } else {
       this.#position = event.position;
+      this.#inexactFrom = event.inexactFrom;
     }
     this.#events.push(event);
     this.#arrival.resolve();
@@ -217,23 +280,4 @@ export class Session implements AsyncDisposable {
     if (event.type === "closed") throw new Error("The session was closed");
     return event;
   }
-}
-
-/** The token with the text that has become certain, and the end that a stop text makes. */
-function withText(event: TokenEvent, detokenizer: Detokenizer | undefined): GeneratedToken {
-  const { id, logprob, topLogprobs, finishReason } = event;
-  let text = "";
-  if (detokenizer) {
-    // An end token is not part of the text.
-    if (finishReason !== "stop") text = detokenizer.push(id);
-    if (finishReason && !detokenizer.stopped) text += detokenizer.flush();
-  }
-  const reason = detokenizer?.stopped ? "stop" : finishReason;
-  return {
-    id,
-    logprob,
-    text,
-    ...(topLogprobs ? { topLogprobs } : {}),
-    ...(reason ? { finishReason: reason } : {}),
-  };
 }

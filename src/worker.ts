@@ -65,7 +65,19 @@ function obey(start: StartMessage, engine: Engine): boolean {
     const command = received.message as Command;
     switch (command.type) {
       case "open":
-        engine.open(command.session);
+        engine.open(command.session, command.attentionBudget);
+        break;
+      case "restore":
+        engine.restore(command.session, command.bytes);
+        break;
+      case "fork":
+        engine.fork(command.session, command.from);
+        break;
+      case "snapshot":
+        engine.snapshot(command.session);
+        break;
+      case "rewind":
+        engine.rewind(command.session, command.position);
         break;
       case "append":
         engine.append(command.session, command.tokens, command.logits);
@@ -89,9 +101,10 @@ function obey(start: StartMessage, engine: Engine): boolean {
 }
 
 function postEvents(events: EngineEvent[]): void {
-  const transfer = events.flatMap((event) =>
-    event.type === "appended" && event.logits ? [event.logits.buffer] : []
-  );
+  const transfer = events.flatMap((event) => {
+    if (event.type === "snapshot") return [event.bytes.buffer];
+    return event.type === "appended" && event.logits ? [event.logits.buffer] : [];
+  });
   post({ type: "events", events }, transfer);
 }
 

@@ -50,6 +50,11 @@ export class Checkpoint {
     );
   }
 
+  /** The weight files, in the order of their names. */
+  get paths(): string[] {
+    return [...new Set(Array.from(this.tensors.values(), ({ path }) => path))].sort();
+  }
+
   /**
    * The tensor of this name. Throws an `Error` that names file and tensor when it is missing, has
    * another shape, or has elements that are not F32, BF16 or F16.

@@ -4,74 +4,88 @@
  *
  * @module
  */
-import type { ModelConfig } from "../config.ts";
-import type { BatchBuffers, Segment } from "../model/batch.ts";
-import type { JetNemotron } from "../model/jet_nemotron.ts";
-import type { StatePool } from "../model/state.ts";
-import type { Ops, Tensor } from "../ops.ts";
+import type { Reuse } from "../options.ts";
 import type { EngineEvent, GenerateRequest } from "../protocol.ts";
-import { LogitRows } from "./logit_rows.ts";
+import { type CheckpointOptions, Checkpoints } from "./checkpoints.ts";
+import { EventLog, factsOf } from "./event_log.ts";
+import { ModelPass, type PassParts } from "./model_pass.ts";
 import { Sampler, SamplerScratch } from "./sampler.ts";
-import { Scheduler, type Share, type Work } from "./scheduler.ts";
+import { Scheduler, type Share } from "./scheduler.ts";
 import {
   type AppendJob,
+  appendJob,
+  type AppendLogits,
   canRun,
   type EngineSession,
+  expectRoom,
   held,
+  MOST_TOKENS,
   neededWork,
   nextSegment,
 } from "./session.ts";
-import { TokenSet } from "./token_set.ts";
+import { exportSession, importSession, type SessionState } from "./session_state.ts";
+import { Sessions } from "./sessions.ts";
+import { decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
 
 /** What an engine runs on. It owns none of it. */
-export interface EngineParts {
-  readonly ops: Ops;
-  readonly config: ModelConfig;
-  readonly model: JetNemotron;
-  readonly pool: StatePool;
-  readonly batch: BatchBuffers;
+export interface EngineParts extends PassParts {
   /** Tokens of a prompt that go through the model in one pass. */
   readonly prefillPiece: number;
+  /** Tells this model from others. */
+  readonly fingerprint: string;
+  readonly checkpoints: CheckpointOptions;
 }
+
+const NO_REUSE: Reuse = { tokens: 0 };
 
 /** Open sessions and the passes that move them on. */
 export class Engine implements Disposable {
   readonly #parts: EngineParts;
-  readonly #sessions = new Map<number, EngineSession>();
-  readonly #freeSlots: number[];
+  readonly #sessions: Sessions;
   readonly #scheduler: Scheduler;
   readonly #sampling: SamplerScratch;
-  readonly #logitRows: LogitRows;
-  #events: EngineEvent[] = [];
+  readonly #modelPass: ModelPass;
+  readonly #checkpoints: Checkpoints;
+  readonly #events = new EventLog();
 
   constructor(parts: EngineParts) {
+    const { ops, config, pool, prefillPiece } = parts;
     this.#parts = parts;
-    this.#freeSlots = Array.from({ length: parts.pool.slots }, (_, i) => parts.pool.slots - 1 - i);
-    this.#scheduler = new Scheduler(parts.prefillPiece);
-    this.#sampling = new SamplerScratch(parts.ops, parts.config.vocabularySize);
-    this.#logitRows = new LogitRows(parts.ops, parts.model, parts.config, parts.pool.slots);
+    this.#sessions = new Sessions(config, pool);
+    this.#scheduler = new Scheduler(prefillPiece);
+    this.#sampling = new SamplerScratch(ops, config.vocabularySize);
+    this.#modelPass = new ModelPass(parts);
+    this.#checkpoints = new Checkpoints(ops, pool, parts.checkpoints);
   }
 
-  /** Gives a session a slot of zeros. */
-  open(id: number): void {
-    const slot = this.#freeSlots.pop();
-    if (slot === undefined) {
-      const { slots } = this.#parts.pool;
-      return this.#fail(
-        id,
-        `All ${slots} sessions are in use; close one or load with more sessions`,
-      );
-    }
-    this.#parts.pool.clear(slot);
-    this.#sessions.set(id, {
-      id,
-      slot,
-      logits: this.#parts.pool.logits.rowView(slot, 1),
-      seen: new TokenSet(this.#parts.config.vocabularySize),
-      position: 0,
-      pending: undefined,
-      job: undefined,
-      broken: undefined,
+  /** Opens an empty session whose full attention holds at most `attentionBudget` tokens. */
+  open(id: number, attentionBudget: number): void {
+    this.#opened(id, () => ({ attentionBudget, state: undefined }));
+  }
+
+  /** Opens a session with the state of a snapshot. */
+  restore(id: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.#opened(id, () => {
+      const state = decodeSnapshot(bytes, this.#parts.fingerprint);
+      return { attentionBudget: state.attentionBudget, state };
+    });
+  }
+
+  /** Opens a session with the state of another one. */
+  fork(id: number, from: number): void {
+    this.#opened(id, () => {
+      const source = this.#sessions.idle(from);
+      const state = exportSession(this.#parts.ops, this.#parts.pool, source);
+      return { attentionBudget: source.attentionBudget, state };
+    });
+  }
+
+  /** Gives a session's state as bytes. */
+  snapshot(id: number): void {
+    this.#command(id, (session) => {
+      const state = exportSession(this.#parts.ops, this.#parts.pool, session);
+      const bytes = encodeSnapshot(state, this.#parts.fingerprint);
+      this.#events.push({ type: "snapshot", ...factsOf(session), bytes });
     });
   }
 
@@ -79,58 +93,44 @@ export class Engine implements Disposable {
   close(id: number): void {
     const session = this.#sessions.get(id);
     if (!session) return;
-    this.#sessions.delete(id);
-    session.logits[Symbol.dispose]();
-    this.#parts.pool.clear(session.slot);
-    this.#freeSlots.push(session.slot);
+    this.#checkpoints.forget(session, 0);
+    this.#sessions.close(session);
     this.#events.push({ type: "closed", session: id });
   }
 
-  /** Starts to append tokens. Their ids and their number have been checked. */
-  append(id: number, tokens: Int32Array, logits: "last" | "all" | "none"): void {
-    const session = this.#idle(id);
-    if (!session) return;
-    const carried = session.pending === undefined ? 0 : 1;
-    const all = new Int32Array(carried + tokens.length);
-    if (session.pending !== undefined) all[0] = session.pending;
-    all.set(tokens, carried);
-    for (const token of tokens) session.seen.add(token);
-    session.job = {
-      kind: "append",
-      tokens: all,
-      done: 0,
-      carried,
-      all: logits === "all"
-        ? new Float32Array(tokens.length * this.#parts.config.vocabularySize)
-        : undefined,
-      last: logits === "last",
-    };
-    if (all.length > 0) return;
-    if (logits === "last" && session.position === 0) {
-      session.job = undefined;
-      return this.#fail(id, "Cannot give logits: the session is empty; append at least one token");
-    }
-    this.#finishAppend(session, session.job);
+  /** Starts to append tokens. Their ids have been checked. */
+  append(id: number, tokens: Int32Array, logits: AppendLogits): void {
+    this.#command(id, (session) => {
+      expectRoom(session, tokens.length);
+      const isFirst = held(session) === 0 && tokens.length > 0;
+      const reuse = isFirst ? this.#checkpoints.reuse(session, tokens, logits) : NO_REUSE;
+      this.#startAppend(session, tokens.subarray(reuse.tokens), logits, reuse);
+    });
+  }
+
+  /** Goes back to where the session held `position` tokens. */
+  rewind(id: number, position: number): void {
+    this.#command(id, (session) => {
+      const clear = () => this.#sessions.clear(session);
+      const rest = this.#checkpoints.rewind(session, position, clear);
+      this.#startAppend(session, rest, "none", { tokens: position - rest.length });
+    });
   }
 
   /** Starts to generate. */
   generate(id: number, request: GenerateRequest): void {
-    const session = this.#idle(id);
-    if (!session) return;
-    const { capacity } = this.#parts.pool;
-    if (held(session) === 0) {
-      return this.#fail(id, "Cannot generate: the session is empty; append at least one token");
-    }
-    if (held(session) >= capacity) {
-      return this.#fail(id, `Cannot generate: the session is full with ${capacity} tokens`);
-    }
-    session.job = {
-      kind: "generate",
-      sampler: new Sampler(request.sampling),
-      endTokens: new Set(request.endTokens),
-      remaining: request.maxTokens,
-      credit: request.credit,
-    };
+    this.#command(id, (session) => {
+      if (held(session) === 0) {
+        throw new Error("Cannot generate: the session is empty; append at least one token");
+      }
+      session.job = {
+        kind: "generate",
+        sampler: new Sampler(request.sampling, session.sampler),
+        endTokens: new Set(request.endTokens),
+        remaining: request.maxTokens,
+        credit: request.credit,
+      };
+    });
   }
 
   /** Lets a generation run on for so many more tokens. */
@@ -143,115 +143,121 @@ export class Engine implements Disposable {
   cancel(id: number): void {
     const session = this.#sessions.get(id);
     if (!session?.job) return;
-    session.job = undefined;
-    this.#events.push({ type: "cancelled", session: id, position: held(session) });
+    this.#endJob(session);
+    this.#events.push({ type: "cancelled", ...factsOf(session) });
   }
 
   /** Whether the next step has anything to compute. */
   get busy(): boolean {
-    return [...this.#sessions.values()].some(canRun);
+    return this.#sessions.all.some(canRun);
   }
 
   /** Whether a generation waits for its reader. */
   get awaitsReaders(): boolean {
-    return [...this.#sessions.values()].some(({ job }) =>
-      job?.kind === "generate" && job.credit === 0
-    );
+    return this.#sessions.all.some(({ job }) => job?.kind === "generate" && job.credit === 0);
   }
 
   /** One pass for every session that can move on. Returns all that happened since the last step. */
   step(): EngineEvent[] {
-    const running = [...this.#sessions.values()].filter(canRun);
-    const work: Work[] = running.flatMap((session) => neededWork(session));
-    const shares = this.#scheduler.plan(work);
+    const running = this.#sessions.all.filter(canRun);
+    const shares = this.#scheduler.plan(running.flatMap(neededWork));
     if (shares.length > 0) this.#pass(shares);
     for (const session of running) this.#sample(session);
-    const events = this.#events;
-    this.#events = [];
-    return events;
+    return this.#events.take();
   }
 
   [Symbol.dispose](): void {
-    for (const session of this.#sessions.values()) session.logits[Symbol.dispose]();
+    this.#sessions[Symbol.dispose]();
     this.#sampling[Symbol.dispose]();
-    this.#logitRows[Symbol.dispose]();
+    this.#modelPass[Symbol.dispose]();
   }
 
-  /**
-   * Runs the model over `shares`; when that fails, their states are spoilt and their sessions say
-   * so.
-   */
+  /** Runs a command on a session that has nothing else to do; what it throws is told. */
+  #command(id: number, run: (session: EngineSession) => void): void {
+    try {
+      run(this.#sessions.idle(id));
+    } catch (error) {
+      this.#events.fail(id, this.#sessions.get(id), error);
+    }
+  }
+
+  /** Opens a session, with a state when `prepare` gives one; when that fails, it closes again. */
+  #opened(
+    id: number,
+    prepare: () => { attentionBudget: number; state: SessionState | undefined },
+  ): void {
+    const { ops, pool } = this.#parts;
+    let session: EngineSession | undefined;
+    try {
+      const { attentionBudget, state } = prepare();
+      session = this.#sessions.open(id, attentionBudget);
+      if (state) importSession(ops, pool, session, state);
+      this.#events.push({ type: "opened", ...factsOf(session) });
+    } catch (error) {
+      this.#events.fail(id, undefined, error);
+      if (session) this.#sessions.close(session);
+      this.#events.push({ type: "closed", session: id });
+    }
+  }
+
+  #startAppend(
+    session: EngineSession,
+    tokens: Int32Array,
+    logits: AppendLogits,
+    reuse: Reuse,
+  ): void {
+    if (logits === "last" && held(session) + tokens.length === 0) {
+      throw new Error("Cannot give logits: the session is empty; append at least one token");
+    }
+    const { vocabularySize } = this.#parts.config;
+    const job = appendJob(session, tokens, logits, vocabularySize, reuse);
+    session.job = job;
+    if (job.tokens.length === 0) this.#finishAppend(session, job);
+  }
+
+  /** Runs the model over `shares`; when that fails, their states are spoilt and they say so. */
   #pass(shares: readonly Share[]): void {
     const parts = shares.map((share) => {
       const session = this.#sessions.get(share.session)!;
       return { session, segment: nextSegment(session, share.tokens) };
     });
     try {
-      const hidden = this.#parts.model.forward(
-        this.#parts.batch.write(parts.map(({ segment }) => segment)),
-      );
-      this.#collectLogits(hidden, parts);
+      this.#modelPass.run(parts);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
       for (const { session } of parts) {
-        session.broken = message;
+        session.broken = error instanceof Error ? error.message : String(error);
         session.job = undefined;
-        this.#fail(session.id, message);
+        this.#events.fail(session.id, session, error);
       }
       return;
     }
-    for (const { session, segment } of parts) this.#advance(session, segment.tokens.length);
+    for (const { session, segment } of parts) this.#advance(session, segment.tokens);
   }
 
-  /**
-   * Computes the logits of each session's last token, and those of all tokens where they are asked
-   * for.
-   */
-  #collectLogits(
-    hidden: Tensor,
-    parts: readonly { session: EngineSession; segment: Segment }[],
-  ): void {
-    const rows: number[] = [];
-    const slots: number[] = [];
-    let row = 0;
-    for (const { session, segment } of parts) {
-      const count = segment.tokens.length;
-      const { job } = session;
-      if (job?.kind === "append" && job.all) {
-        const skipped = Math.max(0, job.carried - job.done);
-        const first = job.done + skipped - job.carried;
-        this.#logitRows.read(hidden, row + skipped, count - skipped, job.all, first);
-      }
-      row += count;
-      rows.push(row - 1);
-      slots.push(session.slot);
-    }
-    this.#logitRows.store(hidden, rows, this.#parts.pool.logits, slots);
-  }
-
-  /** Notes that `count` tokens have gone into a session's states. */
-  #advance(session: EngineSession, count: number): void {
+  /** Notes that tokens have gone into a session's states. */
+  #advance(session: EngineSession, tokens: ArrayLike<number>): void {
     const { job } = session;
-    session.position += count;
+    for (let i = session.pending === undefined ? 0 : 1; i < tokens.length; i++) {
+      session.history.push(tokens[i]!);
+      session.seen.add(tokens[i]!);
+    }
+    session.position += tokens.length;
     session.pending = undefined;
+    this.#checkpoints.keepInterval(session);
     if (job?.kind !== "append") return;
-    job.done += count;
+    job.done += tokens.length;
     if (job.done === job.tokens.length) this.#finishAppend(session, job);
   }
 
   #finishAppend(session: EngineSession, job: AppendJob): void {
     session.job = undefined;
+    this.#checkpoints.keepEnd(session);
     let logits = job.all as Float32Array<ArrayBuffer> | undefined;
     if (job.last) {
       logits = new Float32Array(this.#parts.config.vocabularySize);
       this.#parts.ops.read(session.logits, logits);
     }
-    this.#events.push({
-      type: "appended",
-      session: session.id,
-      position: session.position,
-      logits,
-    });
+    this.#events.push({ type: "appended", ...factsOf(session), logits, reuse: job.reuse });
   }
 
   /** Chooses the next token of a generation, once all tokens before it are in the states. */
@@ -263,40 +269,30 @@ export class Engine implements Disposable {
       sample = job.sampler.sample(this.#sampling, session.logits, session.seen);
     } catch (error) {
       session.job = undefined;
-      return this.#fail(session.id, error instanceof Error ? error.message : String(error));
+      return this.#events.fail(session.id, session, error);
     }
     session.pending = sample.id;
-    session.seen.add(sample.id);
+    session.history.push(sample.id);
+    session.pendingIsNew = session.seen.add(sample.id);
     job.remaining--;
     job.credit--;
     const ended = job.endTokens.has(sample.id);
-    const full = job.remaining === 0 || held(session) >= this.#parts.pool.capacity;
-    if (ended || full) session.job = undefined;
+    const full = job.remaining === 0 || held(session) >= MOST_TOKENS;
+    if (ended || full) this.#endJob(session);
     this.#events.push({
       type: "token",
-      session: session.id,
-      position: held(session),
+      ...factsOf(session),
       ...sample,
       ...(ended ? { finishReason: "stop" } : full ? { finishReason: "length" } : {}),
     });
   }
 
-  /** The session, when it is open and has nothing to do; otherwise it says why not. */
-  #idle(id: number): EngineSession | undefined {
-    const session = this.#sessions.get(id);
-    if (!session) return void this.#fail(id, "The session is closed");
-    if (session.broken !== undefined) {
-      return void this.#fail(id, `The session was lost when a pass failed: ${session.broken}`);
+  /** Ends a job; what the sampler has come to stays, for a generation that goes on. */
+  #endJob(session: EngineSession): void {
+    if (session.job?.kind === "generate") {
+      session.sampler = session.job.sampler.state;
+      this.#checkpoints.keepEnd(session);
     }
-    if (session.job) {
-      return void this.#fail(id, "The session is busy; wait for its append or generate to end");
-    }
-    return session;
-  }
-
-  #fail(id: number, message: string): void {
-    const session = this.#sessions.get(id);
-    const position = session ? held(session) : 0;
-    this.#events.push({ type: "failed", session: id, position, message });
+    session.job = undefined;
   }
 }

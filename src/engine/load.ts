@@ -4,17 +4,24 @@
  * @module
  */
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { fingerprint, randomFingerprint } from "../checkpoint/fingerprint.ts";
 import type { ModelConfig } from "../config.ts";
 import { BatchBuffers } from "../model/batch.ts";
 import { CheckpointSource } from "../model/checkpoint_source.ts";
 import { JetNemotron } from "../model/jet_nemotron.ts";
 import { RandomSource } from "../model/random_source.ts";
-import { StatePool } from "../model/state.ts";
+import { slotBytes, StatePool } from "../model/state.ts";
 import { Weights } from "../model/weights.ts";
 import type { MemoryReport } from "../options.ts";
 import type { Ops } from "../ops.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
 import { Engine } from "./engine.ts";
+
+/** Tokens after which a session's state is kept in any case, so that it can go back. */
+const CHECKPOINT_INTERVAL = 2048;
+
+/** As many as `sessions` allows. */
+const MOST_SESSIONS = 65536;
 
 /** Operators that know how much memory they gave out. */
 export interface MeasuredOps extends Ops {
@@ -37,26 +44,35 @@ export function loadEngine(
 ): LoadedEngine {
   using stack = new DisposableStack();
   const atStart = ops.bytes;
-  const weights = stack.use(loadWeights(ops, config, source, options.weights));
+  const loaded = loadWeights(ops, config, source, options.weights);
+  const weights = stack.use(loaded.weights);
   const weightBytes = ops.bytes - atStart;
-  const pool = stack.use(
-    new StatePool(ops, config, {
-      slots: options.sessions,
-      attentionBudget: options.attentionBudget,
-      maxSegment: options.prefillPiece,
-      cacheType: options.cacheType,
+  const { attentionBudget, attentionRead, cacheType, prefillPiece, deltaChunk } = options;
+  const states = { attentionBudget, cacheType, maxSegment: prefillPiece };
+  const slots = slotCount(options, slotBytes(config, states));
+  const pool = stack.use(new StatePool(ops, config, { ...states, slots }));
+  const maxRows = prefillPiece + slots;
+  const batch = stack.use(
+    new BatchBuffers(ops, pool, { maxRows, maxSegment: prefillPiece, attentionRead }),
+  );
+  const model = stack.use(new JetNemotron(ops, config, weights, pool, { maxRows, deltaChunk }));
+  const engine = stack.use(
+    new Engine({
+      ops,
+      config,
+      model,
+      pool,
+      batch,
+      prefillPiece,
+      fingerprint: loaded.fingerprint,
+      checkpoints: { maxBytes: options.prefixCache, interval: CHECKPOINT_INTERVAL },
     }),
   );
-  const maxRows = options.prefillPiece + options.sessions;
-  const batch = stack.use(new BatchBuffers(ops, pool, maxRows));
-  const { deltaChunk, prefillPiece } = options;
-  const model = stack.use(new JetNemotron(ops, config, weights, pool, { maxRows, deltaChunk }));
-  const engine = stack.use(new Engine({ ops, config, model, pool, batch, prefillPiece }));
   const memory = {
     weights: weightBytes,
-    scratch: ops.bytes - atStart - weightBytes - pool.bytes * pool.slots,
+    scratch: ops.bytes - atStart - weightBytes - pool.bytes * slots,
     session: pool.bytes,
-    sessions: pool.slots,
+    sessions: slots,
   };
   const owned = stack.move();
   return {
@@ -67,15 +83,29 @@ export function loadEngine(
   };
 }
 
+/** Sessions that are asked for, or that fit into the memory that is. */
+function slotCount({ sessions, memory }: EngineOptions, bytes: number): number {
+  if (memory === undefined) return sessions;
+  const count = Math.min(Math.floor(memory / bytes), MOST_SESSIONS);
+  if (count > 0) return count;
+  throw new RangeError(
+    `memory is ${memory} bytes and one session needs ${bytes}: pass that much or more, or a ` +
+      `smaller attentionBudget`,
+  );
+}
+
 function loadWeights(
   ops: Ops,
   config: ModelConfig,
   source: ModelSource,
   type: "auto" | "f32" | "bf16",
-): Weights {
+): { weights: Weights; fingerprint: string } {
   if (source.kind === "random") {
-    return new Weights(ops, config, new RandomSource(ops, source.seed), type);
+    const weights = new Weights(ops, config, new RandomSource(ops, source.seed), type);
+    return { weights, fingerprint: randomFingerprint(config, source.seed) };
   }
-  using files = new CheckpointSource(ops, Checkpoint.open(source.folder));
-  return new Weights(ops, config, files, type);
+  const checkpoint = Checkpoint.open(source.folder);
+  using files = new CheckpointSource(ops, checkpoint);
+  const weights = new Weights(ops, config, files, type);
+  return { weights, fingerprint: fingerprint(config, checkpoint.paths) };
 }

@@ -22,7 +22,16 @@ export interface SamplingParameters {
   readonly frequencyPenalty: number;
   readonly logitBias: readonly (readonly [id: number, bias: number])[];
   readonly seed: number;
+  /** Goes on with the session's random numbers and counts, where it has any, in place of `seed`. */
+  readonly continues: boolean;
   readonly topLogprobs: number;
+}
+
+/** What of a sampler outlives its generation, so that the next one can go on. */
+export interface SamplerState {
+  readonly random: Uint32Array<ArrayBuffer>; // [4]
+  /** How often each token was generated. */
+  readonly counts: readonly (readonly [id: number, count: number])[];
 }
 
 /** A chosen token. */
@@ -108,11 +117,18 @@ export class SamplerScratch implements Disposable {
 export class Sampler {
   readonly #parameters: SamplingParameters;
   readonly #random: Random;
-  readonly #counts = new Map<number, number>();
+  readonly #counts: Map<number, number>;
 
-  constructor(parameters: SamplingParameters) {
+  /** `earlier` is what the session's last sampler left, if there was one. */
+  constructor(parameters: SamplingParameters, earlier?: SamplerState) {
+    const state = parameters.continues ? earlier : undefined;
     this.#parameters = parameters;
-    this.#random = new Random(parameters.seed);
+    this.#random = state ? Random.from(state.random) : new Random(parameters.seed);
+    this.#counts = new Map(state?.counts);
+  }
+
+  get state(): SamplerState {
+    return { random: this.#random.state, counts: [...this.#counts] };
   }
 
   /**

@@ -4,7 +4,9 @@
  * @module
  */
 import type { Ops, Tensor } from "../ops.ts";
+import type { PageTable } from "./page_table.ts";
 import type { StatePool } from "./state.ts";
+import { TableBuffers, type TableTensors } from "./table_buffers.ts";
 
 /** Tokens of one session, in order. */
 export interface Segment {
@@ -12,6 +14,8 @@ export interface Segment {
   /** Position of the first token in the session. */
   readonly position: number;
   readonly tokens: ArrayLike<number>;
+  /** The session's page tables, in the order of {@linkcode StatePool.tables}. */
+  readonly tables: readonly PageTable[];
 }
 
 /** The index tensors of one pass: N tokens in S segments. */
@@ -21,40 +25,57 @@ export interface Batch {
   readonly positions: Tensor; // [1, N]
   readonly segments: Tensor; // [1, S+1]
   readonly slots: Tensor; // [1, S]
-  readonly pages: Readonly<Record<"attn" | "swa", Tensor>>; // [S, pages of a slot]
+  readonly tables: readonly TableTensors[];
 }
 
 type VectorName = "tokens" | "positions" | "segments" | "slots";
-type TableName = "attn" | "swa";
+
+/** What {@linkcode BatchBuffers} allocates for. */
+export interface BatchSizes {
+  /** Most tokens in one pass. */
+  readonly maxRows: number;
+  /** Most tokens of one session in one pass. */
+  readonly maxSegment: number;
+  /** Tokens that a full-attention layer reads of those that it holds, at most. */
+  readonly attentionRead: number;
+}
 
 /** Index tensors of a fixed size that are written anew for each pass. */
 export class BatchBuffers implements Disposable {
-  readonly maxRows: number;
   readonly #ops: Ops;
-  readonly #pool: StatePool;
   readonly #owned = new DisposableStack();
   readonly #views = new Map<string, Tensor>();
-  readonly #tensors: Readonly<Record<VectorName | TableName, Tensor>>;
-  /** The slots whose page tables are on the device. */
-  #tabled = "";
+  readonly #vectors: Readonly<Record<VectorName, Tensor>>;
+  readonly #tables: readonly TableBuffers[];
 
-  constructor(ops: Ops, pool: StatePool, maxRows: number) {
+  constructor(ops: Ops, pool: StatePool, sizes: BatchSizes) {
+    const { maxRows, maxSegment, attentionRead } = sizes;
     this.#ops = ops;
-    this.#pool = pool;
-    this.maxRows = maxRows;
-    const allocate = (rows: number, columns: number) =>
-      this.#owned.use(ops.tensor("i32", rows, columns));
-    this.#tensors = {
-      tokens: allocate(1, maxRows),
-      positions: allocate(1, maxRows),
-      segments: allocate(1, pool.slots + 1),
-      slots: allocate(1, pool.slots),
-      attn: allocate(pool.slots, pool.pages.attn),
-      swa: allocate(pool.slots, pool.pages.swa),
+    const allocate = (columns: number) => this.#owned.use(ops.tensor("i32", 1, columns));
+    this.#vectors = {
+      tokens: allocate(maxRows),
+      positions: allocate(maxRows),
+      segments: allocate(pool.slots + 1),
+      slots: allocate(pool.slots),
     };
+    this.#tables = pool.tables.map((kind) =>
+      this.#owned.use(
+        new TableBuffers(ops, {
+          segments: pool.slots,
+          width: pool.pages[kind],
+          maxRows,
+          scored: kind === "attn",
+          tokensRead: kind === "attn" ? attentionRead : Infinity,
+          maxSegment,
+        }),
+      )
+    );
   }
 
-  /** Writes the index tensors of one pass over `segments`, each of another slot. */
+  /**
+   * Takes pages for the tokens of one pass over `segments`, each of another slot, and writes its
+   * index tensors.
+   */
   write(segments: readonly Segment[]): Batch {
     const rows = segments.reduce((sum, segment) => sum + segment.tokens.length, 0);
     const tokens = new Int32Array(rows);
@@ -65,20 +86,21 @@ export class BatchBuffers implements Disposable {
       tokens.set(segment.tokens, row);
       for (let i = 0; i < segment.tokens.length; i++) positions[row + i] = segment.position + i;
       starts[index + 1] = row += segment.tokens.length;
+      for (const table of segment.tables) table.prepare(segment.position, segment.tokens.length);
     }
-    const slots = Int32Array.from(segments, (segment) => segment.slot);
-    this.#writePages(slots);
     return {
       rows,
       tokens: this.#vector("tokens", tokens),
       positions: this.#vector("positions", positions),
       segments: this.#vector("segments", starts),
-      slots: this.#vector("slots", slots),
-      pages: {
-        attn: this.#pageRows("attn", slots.length),
-        swa: this.#pageRows("swa", slots.length),
-      },
+      slots: this.#vector("slots", Int32Array.from(segments, (segment) => segment.slot)),
+      tables: this.#tables.map((buffers, t) => buffers.write(segments, t)),
     };
+  }
+
+  /** After the pass: notes how the pages scored, which decides what is evicted. */
+  noteScores(segments: readonly Segment[]): void {
+    for (const [t, buffers] of this.#tables.entries()) buffers.noteScores(segments, t);
   }
 
   [Symbol.dispose](): void {
@@ -86,37 +108,15 @@ export class BatchBuffers implements Disposable {
     this.#owned.dispose();
   }
 
+  /** Views are made once for each length: a batch shape always has the same tensors. */
   #vector(name: VectorName, values: Int32Array): Tensor {
-    const view = this.#view(name, values.length, (tensor) => tensor.columnView(0, values.length));
+    const key = `${name} ${values.length}`;
+    let view = this.#views.get(key);
+    if (!view) {
+      view = this.#vectors[name].columnView(0, values.length);
+      this.#views.set(key, view);
+    }
     this.#ops.write(view, values);
     return view;
-  }
-
-  #pageRows(name: TableName, count: number): Tensor {
-    return this.#view(name, count, (tensor) => tensor.rowView(0, count));
-  }
-
-  /** Views are made once for each length: a batch shape always has the same tensors. */
-  #view(
-    name: VectorName | TableName,
-    count: number,
-    make: (tensor: Tensor) => Tensor,
-  ): Tensor {
-    const key = `${name} ${count}`;
-    let view = this.#views.get(key);
-    if (!view) this.#views.set(key, view = make(this.#tensors[name]));
-    return view;
-  }
-
-  #writePages(slots: Int32Array): void {
-    const key = slots.join();
-    if (key === this.#tabled) return;
-    for (const kind of ["attn", "swa"] as const) {
-      const width = this.#pool.pages[kind];
-      const table = new Int32Array(slots.length * width);
-      slots.forEach((slot, s) => table.set(this.#pool.pageTable(slot, kind), s * width));
-      this.#ops.write(this.#pageRows(kind, slots.length), table);
-    }
-    this.#tabled = key;
   }
 }

@@ -13,6 +13,7 @@ import {
 } from "./activations.ts";
 import type { Batch } from "./batch.ts";
 import type { AttentionState, JetState, StatePool } from "./state.ts";
+import type { PageLists, TableTensors } from "./table_buffers.ts";
 import type { AttentionWeights, JetWeights, Weights } from "./weights.ts";
 
 /** Options of {@linkcode JetNemotron}. */
@@ -116,14 +117,32 @@ export class JetNemotron implements Disposable {
     const ops = this.#ops;
     const { headSize, ropeTheta } = this.config;
     const { positions, segments } = batch;
-    const { keys, values } = state;
-    const pages = batch.pages[w.kind];
+    const { keys, values, bounds } = state;
+    const table = batch.tables[state.table]!;
     const window = w.kind === "swa" ? this.config.window : 0;
     ops.linear(t.input, x, w.input, w.inputBias);
     ops.rotary(t.rotated, t.rotated, positions, headSize, ropeTheta);
-    ops.cacheAppend(keys, values, t.k, t.v, positions, segments, pages);
-    ops.attention(t.mixed, t.q, keys, values, positions, segments, pages, headSize, window);
+    ops.cacheAppend(keys, values, t.k, t.v, table.rows, bounds);
+    const { pages, starts, shifts } = bounds ? this.#score(t.q, bounds, table, batch) : table;
+    // deno-fmt-ignore
+    ops.attention(t.mixed, t.q, keys, values, positions, segments, pages, starts, shifts,
+      headSize, window, ropeTheta);
     ops.linear(y, t.mixed, w.output);
+  }
+
+  /** Scores the pages of full attention, and returns those to read. */
+  #score(q: Tensor, bounds: Tensor, table: TableTensors, batch: Batch): PageLists {
+    const { headSize, ropeTheta } = this.config;
+    const { positions, segments } = batch;
+    const { scores, chosen, pages, starts, shifts } = table;
+    // deno-fmt-ignore
+    this.#ops.pageScores(scores!, q, bounds, positions, segments, pages, starts, shifts,
+      headSize, ropeTheta);
+    if (!chosen) return table;
+    // deno-fmt-ignore
+    this.#ops.selectPages(chosen.pages, chosen.starts, chosen.shifts, scores!, pages, starts,
+      shifts, chosen.recent);
+    return chosen;
   }
 
   [Symbol.dispose](): void {

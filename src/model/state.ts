@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { ModelConfig } from "../config.ts";
+import type { LayerType, ModelConfig } from "../config.ts";
 import { ELEMENT_BYTES, type Ops, PAGE_TOKENS, type Tensor } from "../ops.ts";
+import { PageTable } from "./page_table.ts";
 
 /** State of a JetBlock, one row a slot. */
 export interface JetState {
@@ -13,11 +14,15 @@ export interface JetState {
   readonly convolution: Tensor; // [slots, (W−1)·Dv], the last W−1 inputs, oldest first
 }
 
-/** Keys and values of an attention layer, `pages` pages of 16 tokens for each slot. */
+/** Keys and values of an attention layer, some pages of 16 tokens for each slot. */
 export interface AttentionState {
   readonly kind: "attn" | "swa";
   readonly keys: Tensor; // [slots·pages·16, kvHeads·headSize]
   readonly values: Tensor;
+  /** Least and greatest of each column of a page's keys, `[slots·pages, 2·kvHeads·headSize]`. */
+  readonly bounds: Tensor | undefined; // of full attention only
+  /** Which of a session's page tables says what the pages hold. */
+  readonly table: number;
 }
 
 /** State of one layer. */
@@ -29,7 +34,7 @@ export interface StateOptions {
   readonly slots: number;
   /** Tokens that a full-attention layer holds for each session. */
   readonly attentionBudget: number;
-  /** Most tokens of one session in one pass; a sliding window's ring keeps room for them. */
+  /** Most tokens of one session in one pass; a sliding window keeps room for them. */
   readonly maxSegment: number;
   readonly cacheType: "f32" | "bf16";
 }
@@ -38,86 +43,143 @@ export interface StateOptions {
 export class StatePool implements Disposable {
   readonly layers: readonly LayerState[];
   readonly slots: number;
-  /** Tokens that one session can hold. */
-  readonly capacity: number;
   /** Pages of one slot in a full-attention layer and in a sliding layer. */
   readonly pages: Readonly<Record<"attn" | "swa", number>>;
+  /**
+   * What each of a session's page tables is for: one for each full-attention layer, as they evict
+   * different pages, and one for all sliding layers.
+   */
+  readonly tables: readonly ("attn" | "swa")[];
   /** Bytes of one slot. */
   readonly bytes: number;
   /** Logits of the next token of each session, `[slots, vocabulary]`. */
   readonly logits: Tensor;
   readonly #ops: Ops;
+  readonly #config: ModelConfig;
   readonly #owned: DisposableStack;
 
   constructor(ops: Ops, config: ModelConfig, options: StateOptions) {
-    const { slots, attentionBudget, maxSegment, cacheType } = options;
+    const { slots } = options;
     using stack = new DisposableStack();
-    let bytes = 0;
-    const allocate = (type: "f32" | "bf16", rows: number, columns: number) => {
-      bytes += rows * columns * ELEMENT_BYTES[type];
-      return stack.use(ops.tensor(type, rows, columns));
-    };
+    const allocate = ({ type, rows, columns }: Shape) =>
+      stack.use(ops.tensor(type, slots * rows, columns));
     this.#ops = ops;
+    this.#config = config;
     this.slots = slots;
-    this.capacity = attentionBudget;
-    this.pages = {
-      attn: Math.ceil(attentionBudget / PAGE_TOKENS),
-      // A pass appends all of its tokens before the first one attends: the ring holds the window of
-      // that first token and the whole pass, wherever in a page they begin.
-      swa: Math.ceil((Math.min(config.window, attentionBudget) + maxSegment) / PAGE_TOKENS) + 1,
-    };
-    this.logits = allocate("f32", slots, config.vocabularySize);
-    this.layers = config.layers.map((kind) => {
-      if (kind === "jet") {
-        const { heads, keySize, valueSize, convolutionWidth } = config.jet!;
-        return {
-          kind,
-          recurrent: allocate("f32", slots, heads * keySize * valueSize),
-          convolution: allocate("f32", slots, (convolutionWidth - 1) * heads * valueSize),
-        };
+    this.pages = pagesOf(config, options);
+    const tables: ("attn" | "swa")[] = config.layers.includes("swa") ? ["swa"] : [];
+    this.logits = allocate(logitsShape(config));
+    this.layers = config.layers.map((kind): LayerState => {
+      const shapes = layerShapes(config, kind, options);
+      if (shapes.kind === "jet") {
+        const { recurrent, convolution } = shapes;
+        return { kind: "jet", recurrent: allocate(recurrent), convolution: allocate(convolution) };
       }
-      const rows = slots * this.pages[kind] * PAGE_TOKENS;
-      const columns = config.kvHeads * config.headSize;
       return {
-        kind,
-        keys: allocate(cacheType, rows, columns),
-        values: allocate(cacheType, rows, columns),
+        kind: shapes.kind,
+        keys: allocate(shapes.cache),
+        values: allocate(shapes.cache),
+        bounds: shapes.bounds && allocate(shapes.bounds),
+        table: kind === "attn" ? tables.push(kind) - 1 : 0,
       };
     });
-    this.bytes = bytes / slots;
+    this.tables = tables;
+    this.bytes = slotBytes(config, options);
     this.#owned = stack.move();
   }
 
-  /** The pages of a slot, in the order of the positions that they hold. */
-  pageTable(slot: number, kind: "attn" | "swa"): Int32Array {
-    const pages = this.pages[kind];
-    return Int32Array.from({ length: pages }, (_, page) => slot * pages + page);
-  }
-
-  /** The rows of a layer's states that belong to a slot. The caller disposes them. */
-  *slotViews(slot: number): Generator<Tensor> {
-    yield this.logits.rowView(slot, 1);
-    for (const layer of this.layers) {
-      if (layer.kind === "jet") {
-        yield layer.recurrent.rowView(slot, 1);
-        yield layer.convolution.rowView(slot, 1);
-      } else {
-        const rows = this.pages[layer.kind] * PAGE_TOKENS;
-        yield layer.keys.rowView(slot * rows, rows);
-        yield layer.values.rowView(slot * rows, rows);
-      }
-    }
+  /** Empty page tables of a session in a slot, which holds at most `attentionBudget` tokens. */
+  pageTables(slot: number, attentionBudget: number): PageTable[] {
+    const { window, maxPositions: trainedLength } = this.#config;
+    return this.tables.map((kind) => {
+      const all = this.pages[kind];
+      const pages = kind === "attn" ? Math.min(all, Math.ceil(attentionBudget / PAGE_TOKENS)) : all;
+      return new PageTable({
+        firstPage: slot * all,
+        pages,
+        window: kind === "swa" ? window : 0,
+        trainedLength,
+      });
+    });
   }
 
   /** Zeroes a slot, so that nothing of one session reaches another. */
   clear(slot: number): void {
-    for (const view of this.slotViews(slot)) {
-      using states = view;
-      this.#ops.zero(states);
+    const zero = (tensor: Tensor | undefined, rows: number) => {
+      using view = tensor?.rowView(slot * rows, rows);
+      if (view) this.#ops.zero(view);
+    };
+    zero(this.logits, 1);
+    for (const layer of this.layers) {
+      if (layer.kind === "jet") {
+        zero(layer.recurrent, 1);
+        zero(layer.convolution, 1);
+      } else {
+        const pages = this.pages[layer.kind];
+        zero(layer.keys, pages * PAGE_TOKENS);
+        zero(layer.values, pages * PAGE_TOKENS);
+        zero(layer.bounds, pages);
+      }
     }
   }
 
   [Symbol.dispose](): void {
     this.#owned.dispose();
   }
+}
+
+/** Bytes of one slot. */
+export function slotBytes(config: ModelConfig, options: Omit<StateOptions, "slots">): number {
+  const bytes = ({ type, rows, columns }: Shape) => rows * columns * ELEMENT_BYTES[type];
+  let sum = bytes(logitsShape(config));
+  for (const kind of config.layers) {
+    const shapes = layerShapes(config, kind, options);
+    if (shapes.kind === "jet") sum += bytes(shapes.recurrent) + bytes(shapes.convolution);
+    else sum += 2 * bytes(shapes.cache) + (shapes.bounds ? bytes(shapes.bounds) : 0);
+  }
+  return sum;
+}
+
+/** One slot's part of a tensor. */
+interface Shape {
+  readonly type: "f32" | "bf16";
+  readonly rows: number;
+  readonly columns: number;
+}
+
+function logitsShape({ vocabularySize: columns }: ModelConfig): Shape {
+  return { type: "f32", rows: 1, columns };
+}
+
+function layerShapes(
+  config: ModelConfig,
+  kind: LayerType,
+  options: Omit<StateOptions, "slots">,
+) {
+  if (kind === "jet") {
+    const { heads, keySize, valueSize, convolutionWidth } = config.jet!;
+    const row = (columns: number): Shape => ({ type: "f32", rows: 1, columns });
+    return {
+      kind,
+      recurrent: row(heads * keySize * valueSize),
+      convolution: row((convolutionWidth - 1) * heads * valueSize),
+    } as const;
+  }
+  const rows = pagesOf(config, options)[kind];
+  const columns = config.kvHeads * config.headSize;
+  const cache: Shape = { type: options.cacheType, rows: rows * PAGE_TOKENS, columns };
+  const bounds: Shape = { type: "f32", rows, columns: 2 * columns };
+  return { kind, cache, bounds: kind === "attn" ? bounds : undefined } as const;
+}
+
+function pagesOf(
+  config: ModelConfig,
+  { attentionBudget, maxSegment }: Omit<StateOptions, "slots">,
+) {
+  return {
+    attn: Math.ceil(attentionBudget / PAGE_TOKENS),
+    // A pass appends all of its tokens before the first one attends: the pages hold the window of
+    // that first token and the whole pass, wherever in a page they begin.
+    swa: Math.ceil((config.window + maxSegment) / PAGE_TOKENS) + 1,
+  };
 }

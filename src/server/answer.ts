@@ -62,11 +62,13 @@ async function wholeAnswer(answer: Answer, signal: AbortSignal): Promise<object>
   for await (const token of runChoices(answer.server.runtime, answer.choices, signal)) {
     tokens[token.choice]!.push(token);
   }
-  const generated = tokens.reduce((sum, { length }) => sum + length, 0);
   return {
     ...envelope(answer, answer.format.object),
     choices: tokens.map((own, index) => answer.format.whole(finishedChoice(index, own))),
-    usage: usage(answer, generated),
+    usage: usage(answer, {
+      generated: tokens.reduce((sum, { length }) => sum + length, 0),
+      last: tokens.map((own) => own.at(-1)),
+    }),
   };
 }
 
@@ -80,10 +82,11 @@ async function* chunks(answer: Answer, signal: AbortSignal): AsyncGenerator<obje
     ...(withUsage ? { usage: null } : {}),
   });
   const opened = new Set<number>();
-  let generated = 0;
+  const spent = { generated: 0, last: [] as ChoiceToken[] };
   for await (const token of runChoices(answer.server.runtime, answer.choices, signal)) {
     const { choice } = token;
-    generated++;
+    spent.generated++;
+    spent.last[choice] = token;
     if (format.opening && !opened.has(choice)) yield wrap(format.opening(choice));
     opened.add(choice);
     const chunk = format.chunk(token);
@@ -91,7 +94,7 @@ async function* chunks(answer: Answer, signal: AbortSignal): AsyncGenerator<obje
     const { finishReason } = token.token;
     if (finishReason) yield wrap(format.closing(choice, finishReason));
   }
-  if (withUsage) yield { ...common, choices: [], usage: usage(answer, generated) };
+  if (withUsage) yield { ...common, choices: [], usage: usage(answer, spent) };
 }
 
 function envelope({ format, server }: Answer, object: string): object {
@@ -108,11 +111,32 @@ function finishedChoice(index: number, tokens: readonly ChoiceToken[]): Finished
   return { index, text, tokens, finishReason: tokens.at(-1)?.token.finishReason ?? "length" };
 }
 
-function usage(answer: Answer, generated: number): object {
-  const prompt = answer.prompts.reduce((sum, { length }) => sum + length, 0);
+/** What an answer took: tokens, and the last of each choice. */
+interface Spent {
+  readonly generated: number;
+  readonly last: readonly (ChoiceToken | undefined)[];
+}
+
+function usage({ prompts, choices }: Answer, { generated, last }: Spent): object {
+  const prompt = prompts.reduce((sum, { length }) => sum + length, 0);
+  const perPrompt = choices.length / prompts.length;
+  // A prompt counts once, so what counts is the choice that had to compute the most of it.
+  const reuses = prompts.map((_, i) =>
+    last.slice(i * perPrompt, (i + 1) * perPrompt)
+      .map((token) => token?.reuse ?? { tokens: 0 })
+      .reduce((least, reuse) => reuse.tokens < least.tokens ? reuse : least)
+  );
+  const why = reuses.find((reuse) => reuse.why !== undefined)?.why;
+  const inexact = last.flatMap((token) => token?.inexactFrom ?? []);
   return {
     prompt_tokens: prompt,
     completion_tokens: generated,
     total_tokens: prompt + generated,
+    prompt_tokens_details: {
+      cached_tokens: reuses.reduce((sum, { tokens }) => sum + tokens, 0),
+      ...(why ? { not_cached: why } : {}),
+    },
+    exact: inexact.length === 0,
+    ...(inexact.length > 0 ? { inexact_from: Math.min(...inexact) } : {}),
   };
 }

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { GeneratedToken, GenerateOptions } from "../options.ts";
+import type { GeneratedToken, GenerateOptions, Reuse } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
-import type { Session } from "../session.ts";
 import { ApiError, refuse } from "./errors.ts";
 import { type GenerationBody, MAX_CHOICES } from "./schemas.ts";
 
@@ -24,6 +23,10 @@ export interface ChoiceToken {
   readonly token: GeneratedToken;
   /** Characters of the choice's text before this token's. */
   readonly offset: number;
+  /** What of the choice's prompt was not computed. */
+  readonly reuse: Reuse;
+  /** Position from which on the choice's attention is not exact, if there is one. */
+  readonly inexactFrom: number | undefined;
 }
 
 /** Checks that the request is for the model that is there. */
@@ -97,26 +100,13 @@ async function* runChoice(
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceToken, void, void> {
   await using session = await runtime.session({ wait: true, signal });
-  await append(session, prompt, signal);
+  await session.append(prompt, { logits: "none", signal });
   let offset = 0;
   const tokens = refuse(() => session.generate({ ...options, lookahead: LOOKAHEAD, signal }));
   for await (const token of tokens) {
-    yield { choice, token, offset };
+    const { reuse, inexactFrom } = session;
+    yield { choice, token, offset, reuse, inexactFrom };
     offset += token.text.length;
-  }
-}
-
-/** Appends a prompt. Its ids have been checked: when it is refused, it is too long. */
-async function append(
-  session: Session,
-  prompt: readonly number[],
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await session.append(prompt, { logits: "none", signal });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new ApiError(400, error.message, { code: "context_length_exceeded" });
   }
 }
 

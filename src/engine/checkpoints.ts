@@ -1,0 +1,138 @@
+/**
+ * Keeps the states of sessions where they may be wanted again, and finds them.
+ *
+ * @module
+ */
+import type { StatePool } from "../model/state.ts";
+import type { Reuse } from "../options.ts";
+import type { Ops } from "../ops.ts";
+import { PrefixCache, type Tokens } from "./prefix_cache.ts";
+import type { AppendLogits, EngineSession } from "./session.ts";
+import {
+  exportSession,
+  importSession,
+  type SessionState,
+  sessionStateBytes,
+} from "./session_state.ts";
+
+/** Fewer tokens are as soon computed as copied. */
+const LEAST_TOKENS = 16;
+
+/** Options of {@linkcode Checkpoints}. */
+export interface CheckpointOptions {
+  /** Bytes that all kept states may have together; 0 keeps none. */
+  readonly maxBytes: number;
+  /** Tokens after which a state is kept anyway. */
+  readonly interval: number;
+}
+
+/** States at the ends of prompts and answers, and at intervals between. */
+export class Checkpoints {
+  readonly #ops: Ops;
+  readonly #pool: StatePool;
+  readonly #interval: number;
+  readonly #cache: PrefixCache<SessionState>;
+
+  constructor(ops: Ops, pool: StatePool, { maxBytes, interval }: CheckpointOptions) {
+    this.#ops = ops;
+    this.#pool = pool;
+    this.#interval = interval;
+    this.#cache = new PrefixCache(maxBytes);
+  }
+
+  /** Keeps the state at the end of a prompt or an answer. */
+  keepEnd(session: EngineSession): void {
+    const added = session.position - session.kept;
+    if (session.kept === 0 ? added > 0 : added >= LEAST_TOKENS) this.#keep(session);
+  }
+
+  /** Keeps the state when it is long since one was kept. */
+  keepInterval(session: EngineSession): void {
+    if (session.position - session.kept >= this.#interval) this.#keep(session);
+  }
+
+  /**
+   * Puts an empty session into the longest kept state that `tokens` begin with, and says how many
+   * they are.
+   */
+  reuse(session: EngineSession, tokens: Int32Array, logits: AppendLogits): Reuse {
+    if (logits === "all") return { tokens: 0, why: "the logits of all tokens are asked for" };
+    if (!this.#cache.enabled) return { tokens: 0, why: "the prefix cache is off" };
+    const { match, shared } = this.#cache.find(tokens, fits(session));
+    const position = match?.position ?? 0;
+    if (match) {
+      importSession(this.#ops, this.#pool, session, { ...match.state, sampler: undefined });
+      session.kept = position;
+    }
+    if (shared <= position) return { tokens: position };
+    return {
+      tokens: position,
+      why: `${shared} tokens are known, but no state is kept between ${position} and there`,
+    };
+  }
+
+  /**
+   * Puts a session back to the last kept state at or before `position`, or to the empty one with
+   * `clear`, and returns the tokens that lead from there to `position`.
+   *
+   * @throws {RangeError} There is no such state, or a token on the way is no longer known.
+   */
+  rewind(session: EngineSession, position: number, clear: () => void): Int32Array {
+    if (position === session.position) {
+      dropPending(session);
+      return new Int32Array();
+    }
+    const tokens = tokensOf(session);
+    const found = this.#cache.findBefore(session.id, tokens, position, fits(session));
+    const from = found?.position ?? 0;
+    if (from < tokens.start || position > session.position) {
+      throw new RangeError(
+        `Cannot rewind to ${position}: the session holds ${session.position} tokens, of which ` +
+          `those from ${tokens.start} on are known, and the nearest kept state is at ${from}; ` +
+          `keep snapshots of what is to be gone back to`,
+      );
+    }
+    clear();
+    if (found) importSession(this.#ops, this.#pool, session, found.state);
+    session.kept = from;
+    this.forget(session, position);
+    return tokens.ids.slice(from - tokens.start, position - tokens.start);
+  }
+
+  /** Forgets what only this session could use after `position`: it goes back, or ends. */
+  forget(session: EngineSession, position: number): void {
+    this.#cache.forget(session.id, position);
+  }
+
+  #keep(session: EngineSession): void {
+    if (!this.#cache.enabled) return;
+    const state = { ...exportSession(this.#ops, this.#pool, session), pending: undefined };
+    const tokens = tokensOf(session);
+    const ids = tokens.ids.subarray(0, session.position - tokens.start);
+    const kept = { ...state, history: ids };
+    this.#cache.put(session.id, { start: tokens.start, ids }, kept, sessionStateBytes(kept));
+    session.kept = session.position;
+  }
+}
+
+/** Takes back a generated token that is not yet in the states. */
+function dropPending(session: EngineSession): void {
+  const { pending, history, position } = session;
+  if (pending === undefined) return;
+  history.restore(history.slice(history.start, position), position);
+  if (session.pendingIsNew) session.seen.delete(pending);
+  session.pending = undefined;
+}
+
+/** Whether a state is what the session would have come to itself. */
+function fits({ attentionBudget }: EngineSession): (state: SessionState) => boolean {
+  return (state) => {
+    const isExact = state.slot.tables.every(({ evictedAt }) => evictedAt === undefined);
+    return state.attentionBudget === attentionBudget ||
+      (isExact && state.position <= attentionBudget);
+  };
+}
+
+function tokensOf({ history }: EngineSession): Tokens & { ids: Int32Array<ArrayBuffer> } {
+  return { start: history.start, ids: history.slice(history.start) };
+}

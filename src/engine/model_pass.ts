@@ -1,0 +1,72 @@
+/**
+ * One pass of the model over tokens of several sessions.
+ *
+ * @module
+ */
+import type { ModelConfig } from "../config.ts";
+import type { BatchBuffers, Segment } from "../model/batch.ts";
+import type { JetNemotron } from "../model/jet_nemotron.ts";
+import type { StatePool } from "../model/state.ts";
+import type { Ops, Tensor } from "../ops.ts";
+import { LogitRows } from "./logit_rows.ts";
+import type { EngineSession } from "./session.ts";
+
+/** What a pass runs on. */
+export interface PassParts {
+  readonly ops: Ops;
+  readonly config: ModelConfig;
+  readonly model: JetNemotron;
+  readonly pool: StatePool;
+  readonly batch: BatchBuffers;
+}
+
+/** The tokens of one session in a pass. */
+export interface PassSegment {
+  readonly session: EngineSession;
+  readonly segment: Segment;
+}
+
+/** Runs passes, and collects the logits that the sessions want. */
+export class ModelPass implements Disposable {
+  readonly #parts: PassParts;
+  readonly #logitRows: LogitRows;
+
+  constructor(parts: PassParts) {
+    const { ops, model, config, pool } = parts;
+    this.#parts = parts;
+    this.#logitRows = new LogitRows(ops, model, config, pool.slots);
+  }
+
+  /** Brings the states of all sessions up to date. When it throws, they are spoilt. */
+  run(all: readonly PassSegment[]): void {
+    const { model, batch } = this.#parts;
+    const segments = all.map(({ segment }) => segment);
+    const hidden = model.forward(batch.write(segments));
+    this.#collectLogits(hidden, all);
+    batch.noteScores(segments);
+  }
+
+  [Symbol.dispose](): void {
+    this.#logitRows[Symbol.dispose]();
+  }
+
+  /** Computes the logits of each session's last token, and of all tokens where they are wanted. */
+  #collectLogits(hidden: Tensor, all: readonly PassSegment[]): void {
+    const rows: number[] = [];
+    const slots: number[] = [];
+    let row = 0;
+    for (const { session, segment } of all) {
+      const count = segment.tokens.length;
+      const { job } = session;
+      if (job?.kind === "append" && job.all) {
+        const skipped = Math.max(0, job.carried - job.done);
+        const first = job.done + skipped - job.carried;
+        this.#logitRows.read(hidden, row + skipped, count - skipped, job.all, first);
+      }
+      row += count;
+      rows.push(row - 1);
+      slots.push(session.slot);
+    }
+    this.#logitRows.store(hidden, rows, this.#parts.pool.logits, slots);
+  }
+}
