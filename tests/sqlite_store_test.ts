@@ -18,9 +18,12 @@ Deno.test("SqliteStore has all that put() has acknowledged after kill -9", async
   const permissions = [`--allow-read=${path}`, `--allow-write=${path}`];
   const process = await program(folder, code, permissions);
   let text = "";
+  let killed = false;
   for await (const part of process.stdout.pipeThrough(new TextDecoderStream())) {
     text += part;
-    if (text.includes("\n100\n")) process.kill("SIGKILL");
+    if (killed || !text.includes("\n100\n")) continue;
+    process.kill("SIGKILL");
+    killed = true;
   }
   await process.stderr.cancel();
   assertEquals((await process.status).signal, "SIGKILL");

@@ -170,6 +170,8 @@ function connection(url: string) {
     url,
     disableOfflineQueue: true,
     pingInterval: SILENCE_MS / 3,
+    // Notices of a hosted Redis; with them the client reads the environment.
+    maintNotifications: "disabled",
     socket: {
       connectTimeout: CONNECT_MS,
       socketTimeout: SILENCE_MS,

@@ -146,7 +146,8 @@ export class SqliteStore implements SnapshotStore {
   }
 
   lease(key: string, owner: string, milliseconds: number): Promise<Lease | undefined> {
-    return this.#transact("write", { flush: true }, () => {
+    // A loss of power ends all holders, too.
+    return this.#transact("write", { flush: false }, () => {
       checkLease(key, milliseconds);
       const now = Date.now();
       if ((this.#newest(key)?.until ?? 0) > now) return undefined;
@@ -175,7 +176,7 @@ export class SqliteStore implements SnapshotStore {
   }
 
   #extend(key: string, fence: number, milliseconds: number): Promise<boolean> {
-    return this.#transact("write", { flush: true }, () => {
+    return this.#transact("write", { flush: false }, () => {
       const { changes } = this.#run(
         "UPDATE leases SET until = ? WHERE key = ? AND fence = ?",
         ...[Date.now() + milliseconds, toBytes(key), fence],
