@@ -152,11 +152,11 @@ export interface Ops {
    */
   gatedNorm(out: Tensor, x: Tensor, gate: Tensor, weight: Tensor, epsilon: number): void;
   /**
-   * Writes `k`, `v` `[N, kvHeads·headSize]` to the rows `rows[1, N]`, without repeats, of the caches
-   * `keys`, `values` `[pages·16, kvHeads·headSize]` (f32 or bf16, both the same). `bounds[pages,
-   * 2·kvHeads·headSize]`, where it is given, holds the least and then the greatest of each column of
-   * a page's keys, as they are stored, and is brought up to date; a row that is the first of its
-   * page begins the page's bounds anew.
+   * Writes `k`, `v` `[N, kvHeads·headSize]` to the rows `rows[1, N]`, without repeats, of the
+   * caches `keys`, `values` `[pages·16, kvHeads·headSize]` (f32 or bf16, both the same).
+   * `bounds[pages, 2·kvHeads·headSize]`, where it is given, holds the least and then the greatest
+   * of each column of a page's keys, as they are stored, and is brought up to date; a row that is
+   * the first of its page begins the page's bounds anew.
    */
   cacheAppend(
     keys: Tensor,
@@ -202,8 +202,8 @@ export interface Ops {
    * scores[s, e] = max over rows n of s and heads h of  u(n, h, e) − max_e' u(n, h, e')
    * ```
    * over the pages e that begin at or before the row's position; −∞ where there is no page or no
-   * such row. u bounds q · key over the page's tokens. `scores[S, width]`; the other operands are as
-   * in {@linkcode Ops.attention}, `q` turned back by the page's shift there too.
+   * such row. u bounds q · key over the page's tokens. `scores[S, width]`; the other operands are
+   * as in {@linkcode Ops.attention}, `q` turned back by the page's shift there too.
    */
   pageScores(
     scores: Tensor,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { SnapshotStore } from "./store/store.ts";
 
 /** How {@linkcode Runtime.load} loads a model. */
 export interface RuntimeOptions {
@@ -13,20 +14,29 @@ export interface RuntimeOptions {
   weights?: "auto" | "f32" | "bf16";
   /** Sessions that can be open at once (default 8). Their memory is allocated at load. */
   sessions?: number;
-  /** In place of `sessions`: bytes for the states of all sessions, which decide how many there are. */
+  /**
+   * In place of `sessions`: bytes for the states of all sessions, which decide how many there are.
+   */
   memory?: number;
   /**
-   * Tokens that a session's full-attention layers hold (default 4096; at least 96, at most the trained
-   * length). A longer session goes on, but attends only to the tokens that its layers have kept.
+   * Tokens that a session's full-attention layers hold (default 4096; at least 96, at most the
+   * trained length). A longer session goes on, but attends only to the tokens that its layers have
+   * kept.
    */
   attentionBudget?: number;
   /** Tokens that these layers read of those that they hold, at most (default all; at least 128). */
   attentionRead?: number;
   /**
-   * Bytes of states that are kept in memory beside the sessions (default 256 MiB; 0 keeps none), so that
-   * a prompt that begins like an earlier one is not computed again, and that sessions can go back.
+   * Bytes of states that are kept in memory beside the sessions (default 256 MiB; 0 keeps none), so
+   * that a prompt that begins like an earlier one is not computed again, and that sessions can go
+   * back.
    */
   prefixCache?: number;
+  /**
+   * Where the states of idle sessions go when slots are wanted, and those of prompts, so that other
+   * runtimes of the model find them. The caller closes it, after the runtime.
+   */
+  store?: SnapshotStore;
   /** Type of cached keys and values (default `bf16`). */
   cacheType?: "f32" | "bf16";
   /** Threads of the device; 0 (the default) is one for each physical core. */
@@ -87,8 +97,8 @@ export interface SamplingOptions {
   logitBias?: Readonly<Record<number, number>>;
   /**
    * Makes the choice repeatable: a whole number from 0 to 2^53 - 1. Without it, a session's first
-   * generation is random, and later ones go on with its random numbers: two generations are then the
-   * same as one of their length.
+   * generation is random, and later ones go on with its random numbers: two generations are then
+   * the same as one of their length.
    */
   seed?: number;
 }

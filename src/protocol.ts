@@ -17,7 +17,9 @@ export type ModelSource =
 export interface EngineOptions {
   readonly weights: "auto" | "f32" | "bf16";
   readonly sessions: number;
-  /** Bytes of the states of all sessions, which decide how many there are in place of `sessions`. */
+  /**
+   * Bytes of the states of all sessions, which decide how many there are in place of `sessions`.
+   */
   readonly memory: number | undefined;
   readonly attentionBudget: number;
   /** Tokens that a full-attention layer reads of those that it holds; Infinity reads all. */
@@ -67,7 +69,11 @@ export type Command =
     readonly session: number;
     readonly tokens: Int32Array;
     readonly logits: "last" | "all" | "none";
+    /** A snapshot after some of the first tokens, when the session is empty. */
+    readonly prefix?: Uint8Array<ArrayBuffer>;
   }
+  /** Asks how many of the tokens at the front need not be computed. */
+  | { readonly type: "probe"; readonly session: number; readonly tokens: Int32Array }
   | ({ readonly type: "generate"; readonly session: number } & GenerateRequest)
   | { readonly type: "credit"; readonly session: number; readonly tokens: number }
   | { readonly type: "cancel"; readonly session: number }
@@ -104,7 +110,16 @@ export type EngineEvent =
     }
     & SessionFacts
   )
-  | ({ readonly type: "snapshot"; readonly bytes: Uint8Array<ArrayBuffer> } & SessionFacts)
+  | (
+    & {
+      readonly type: "snapshot";
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      /** All tokens that are in the states, when they are known. */
+      readonly tokens: Int32Array<ArrayBuffer> | undefined;
+    }
+    & SessionFacts
+  )
+  | ({ readonly type: "probed"; readonly known: number } & SessionFacts)
   /** An append or a generation ended early, by a cancel. */
   | ({ readonly type: "cancelled" } & SessionFacts)
   | { readonly type: "closed"; readonly session: number }
@@ -121,6 +136,7 @@ export type WorkerMessage =
       readonly instructionSet: string;
       readonly threads: number;
     };
+    readonly fingerprint: string;
   }
   | { readonly type: "failed"; readonly message: string }
   /** All events of one pass. */

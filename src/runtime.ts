@@ -21,10 +21,13 @@ import type {
   RuntimeOptions,
   SessionOptions,
 } from "./options.ts";
+import { ParkedStates, PromptStates } from "./stored_states.ts";
 import type { ModelSource } from "./protocol.ts";
 import { attentionBudget, engineOptions } from "./runtime_options.ts";
-import { type Opening, Session, type SessionContext } from "./session.ts";
+import { Session, type SessionContext } from "./session.ts";
+import { type Opening, SessionLink } from "./session_link.ts";
 import { SlotQueue } from "./slot_queue.ts";
+import type { SnapshotStore } from "./store/store.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 /** Tokens of a generation that has no other limit. */
@@ -43,6 +46,7 @@ interface RuntimeParts {
   readonly engine: EngineClient;
   readonly cacheType: "f32" | "bf16";
   readonly attentionBudget: number;
+  readonly store: SnapshotStore | undefined;
 }
 
 /** A model in memory and the sessions that run on it. */
@@ -61,6 +65,7 @@ export class Runtime implements AsyncDisposable {
   readonly #template: ChatTemplate | undefined;
   readonly #engine: EngineClient;
   readonly #slots: SlotQueue;
+  readonly #context: SessionContext;
   readonly #sessions = new Set<Session>();
   #nextSession = 1;
   #closed: Promise<void> | undefined;
@@ -122,7 +127,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   static async #start(
-    parts: Omit<RuntimeParts, "engine" | "cacheType" | "attentionBudget">,
+    parts: Omit<RuntimeParts, "engine" | "cacheType" | "attentionBudget" | "store">,
     source: ModelSource,
     options: RuntimeOptions,
   ): Promise<Runtime> {
@@ -132,7 +137,8 @@ export class Runtime implements AsyncDisposable {
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
     const { cacheType, attentionBudget } = engine;
-    return new Runtime({ ...parts, engine: client, cacheType, attentionBudget });
+    const { store } = options;
+    return new Runtime({ ...parts, engine: client, cacheType, attentionBudget, store });
   }
 
   private constructor(parts: RuntimeParts) {
@@ -146,6 +152,22 @@ export class Runtime implements AsyncDisposable {
     this.attentionBudget = parts.attentionBudget;
     const { sessions: slots, session: bytes } = this.memory;
     this.#slots = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
+    const { store } = parts;
+    this.#context = {
+      tokenizer: this.tokenizer,
+      bytes,
+      defaults: {
+        sampling: this.generation?.sampling ?? {},
+        maxTokens: MOST_TOKENS,
+        endTokens: this.endTokens,
+        vocabularySize: this.config.vocabularySize,
+      },
+      open: (opening, options = {}) => this.#open(opening, options),
+      adopt: (link) => this.#adopt(link),
+      parking: store && new ParkedStates(store),
+      prompts: store && new PromptStates(store, this.#engine.ready.fingerprint),
+      ended: (session) => this.#sessions.delete(session),
+    };
   }
 
   /** Bytes of weights, scratch memory and one session, and how many sessions there are. */
@@ -167,7 +189,7 @@ export class Runtime implements AsyncDisposable {
   async session(options: SessionOptions = {}): Promise<Session> {
     const { attentionBudget: most } = this;
     const budget = attentionBudget(options.attentionBudget ?? most, most);
-    return await this.#openSession({ type: "open", attentionBudget: budget }, options);
+    return this.#adopt(await this.#open({ type: "open", attentionBudget: budget }, options));
   }
 
   /**
@@ -176,7 +198,8 @@ export class Runtime implements AsyncDisposable {
    * @throws {Error} The bytes are no snapshot of a session of this model, or damaged.
    */
   async restore(bytes: Uint8Array, options: SessionOptions = {}): Promise<Session> {
-    return await this.#openSession({ type: "restore", bytes: Uint8Array.from(bytes) }, options);
+    const opening = { type: "restore", bytes: Uint8Array.from(bytes) } as const;
+    return this.#adopt(await this.#open(opening, options));
   }
 
   /**
@@ -229,29 +252,25 @@ export class Runtime implements AsyncDisposable {
     await this.#engine.stop();
   }
 
-  async #openSession(opening: Opening, options: SessionOptions): Promise<Session> {
-    const { wait = false, signal } = options;
-    await this.#slots.take(wait, signal);
-    const id = this.#nextSession++;
-    let session: Session | undefined;
-    const context: SessionContext = {
-      engine: this.#engine,
-      tokenizer: this.tokenizer,
-      bytes: this.memory.session,
-      defaults: {
-        sampling: this.generation?.sampling ?? {},
-        maxTokens: MOST_TOKENS,
-        endTokens: this.endTokens,
-        vocabularySize: this.config.vocabularySize,
-      },
-      fork: (from) => this.#openSession({ type: "fork", from }, {}),
-      released: () => {
-        if (session) this.#sessions.delete(session);
-        this.#slots.release();
-      },
-    };
-    session = await Session.open(id, context, opening);
+  #adopt(link: SessionLink): Session {
+    const session = new Session(link, this.#context);
     this.#sessions.add(session);
     return session;
+  }
+
+  /** Takes a slot and opens a session of the engine in it. */
+  async #open(opening: Opening, options: SessionOptions): Promise<SessionLink> {
+    await this.#takeSlot(options);
+    const release = () => this.#slots.release();
+    return await SessionLink.open(this.#engine, this.#nextSession++, opening, release);
+  }
+
+  /** Takes a slot; when none is free, of the session that has been idle longest, if it can park. */
+  async #takeSlot({ wait = false, signal }: SessionOptions): Promise<void> {
+    if (!this.#slots.full || !this.#context.parking) return await this.#slots.take(wait, signal);
+    const idle = [...this.#sessions].filter(({ idleSince }) => idleSince !== undefined)
+      .sort((a, b) => a.idleSince! - b.idleSince!)[0];
+    const turn = this.#slots.take(wait || idle !== undefined, signal);
+    await Promise.all([turn, idle?.park()]);
   }
 }

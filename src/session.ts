@@ -4,78 +4,82 @@
  * @module
  */
 import { Detokenizer } from "./detokenizer.ts";
-import type { EngineClient } from "./engine_client.ts";
-import { withText } from "./generated_token.ts";
 import { type GenerateDefaults, generateRequest, stopTexts } from "./generate_request.ts";
-import type { AppendOptions, GeneratedToken, GenerateOptions, Reuse } from "./options.ts";
-import type { EngineEvent } from "./protocol.ts";
+import { withText } from "./generated_token.ts";
+import type {
+  AppendOptions,
+  GeneratedToken,
+  GenerateOptions,
+  Reuse,
+  SessionOptions,
+} from "./options.ts";
+import type { GenerateRequest } from "./protocol.ts";
+import type { Opening, SessionLink } from "./session_link.ts";
+import type { ParkedStates, PromptStates } from "./stored_states.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a session needs of its runtime. */
 export interface SessionContext {
-  readonly engine: EngineClient;
   readonly tokenizer: Tokenizer | undefined;
   readonly defaults: GenerateDefaults;
   readonly bytes: number;
-  /** Opens another session with the state of this one. */
-  readonly fork: (from: number) => Promise<Session>;
-  /** Called once the session's slot is free. */
-  readonly released: () => void;
+  /** Takes a slot and opens a session of the engine in it. */
+  readonly open: (opening: Opening, options?: SessionOptions) => Promise<SessionLink>;
+  /** Makes a session of a link, in this context. */
+  readonly adopt: (link: SessionLink) => Session;
+  /** Where snapshots go when the session is parked. */
+  readonly parking: ParkedStates | undefined;
+  /** Snapshots of earlier prompts, on other runtimes and before this one started. */
+  readonly prompts: PromptStates | undefined;
+  /** Called once the session is closed for good. */
+  readonly ended: (session: Session) => void;
 }
 
-/** How a session begins. */
-export type Opening =
-  | { readonly type: "open"; readonly attentionBudget: number }
-  | { readonly type: "restore"; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly type: "fork"; readonly from: number };
+/** A session that does something, with its link. Disposing it says that it is done. */
+interface Turn extends Disposable {
+  readonly link: SessionLink;
+}
 
 /**
  * An open session. Its memory was allocated when the model was loaded and never grows; it does one
- * thing at a time. Made by `Runtime.session`.
+ * thing at a time. Made by `Runtime.session`, `Runtime.restore` and {@linkcode Session.fork}.
  */
 export class Session implements AsyncDisposable {
-  readonly #id: number;
   readonly #context: SessionContext;
-  readonly #events: EngineEvent[] = [];
-  readonly #closed = Promise.withResolvers<void>();
-  #arrival = Promise.withResolvers<void>();
-  #position = 0;
+  /** `undefined` while the session is parked. */
+  #link: SessionLink | undefined;
+  #parkedAs: string | undefined;
+  #position: number;
   #inexactFrom: number | undefined;
   #reuse: Reuse = { tokens: 0 };
+  #usedAt = performance.now();
   #busy = false;
-  #closing = false;
+  #closed = false;
 
-  /** Use `Runtime.session`, `Runtime.restore` or {@linkcode Session.fork}. */
-  static async open(id: number, context: SessionContext, opening: Opening): Promise<Session> {
-    const session = new Session(id, context);
-    context.engine.send({ session: id, ...opening });
-    const event = await session.#next();
-    if (event.type !== "opened") throw new Error(`Expected a session, got "${event.type}"`);
-    return session;
-  }
-
-  private constructor(id: number, context: SessionContext) {
-    this.#id = id;
+  /** Use `Runtime.session`. */
+  constructor(link: SessionLink, context: SessionContext) {
+    this.#link = link;
     this.#context = context;
-    context.engine.subscribe(id, (event) => this.#receive(event));
+    this.#position = link.position;
+    this.#inexactFrom = link.inexactFrom;
   }
 
   /** Tokens that the session holds. */
   get position(): number {
-    return this.#position;
+    return this.#link?.position ?? this.#position;
   }
 
   /**
-   * Whether every token so far was computed with full attention over all tokens before it. A session
-   * that outgrows its attention budget is no longer exact, and stays so.
+   * Whether every token so far was computed with full attention over all tokens before it. A
+   * session that outgrows its attention budget is no longer exact, and stays so.
    */
   get exact(): boolean {
-    return this.#inexactFrom === undefined;
+    return this.inexactFrom === undefined;
   }
 
   /** Position at which the session ceased to be exact, if it has. */
   get inexactFrom(): number | undefined {
-    return this.#inexactFrom;
+    return this.#link ? this.#link.inexactFrom : this.#inexactFrom;
   }
 
   /** What of the last append was not computed, as a state was kept that its tokens begin with. */
@@ -86,6 +90,16 @@ export class Session implements AsyncDisposable {
   /** Bytes of the session's state, the same from its first token to its last. */
   get bytes(): number {
     return this.#context.bytes;
+  }
+
+  /** When the session was last used, in milliseconds, if it could be parked now. */
+  get idleSince(): number | undefined {
+    return this.#busy || this.#closed || !this.#link ? undefined : this.#usedAt;
+  }
+
+  /** Whether the session has no slot: its state is in the runtime's store until it is used. */
+  get parked(): boolean {
+    return this.#parkedAs !== undefined;
   }
 
   /**
@@ -102,53 +116,64 @@ export class Session implements AsyncDisposable {
       throw new TypeError(`logits is "${logits}": pass "last", "all" or "none"`);
     }
     const tokens = this.#tokens(input);
-    using _busy = this.#start(signal);
-    this.#context.engine.send({ type: "append", session: this.#id, tokens, logits });
-    using _abort = this.#cancelOn(signal);
-    const event = await this.#next();
-    if (event.type === "appended") {
-      this.#reuse = event.reuse;
-      return event.logits;
-    }
-    signal?.throwIfAborted();
-    throw new Error(`Expected the end of an append, got "${event.type}"`);
+    using turn = await this.#begin(signal);
+    const { link } = turn;
+    const prefix = logits === "all" ? undefined : await this.#stored(link, tokens);
+    link.send({ type: "append", tokens, logits, ...(prefix ? { prefix } : {}) });
+    using _abort = link.cancelOn(signal);
+    const event = await link.expect("appended", signal);
+    this.#reuse = event.reuse;
+    return event.logits;
   }
 
   /**
-   * All that the session is, as bytes: `Runtime.restore` makes a session of them that goes on as this
-   * one would. `docs/snapshot.md` describes the format.
+   * All that the session is, as bytes: `Runtime.restore` makes a session of them that goes on as
+   * this one would. `docs/snapshot.md` describes the format.
    */
   async snapshot(): Promise<Uint8Array<ArrayBuffer>> {
-    using _busy = this.#start(undefined);
-    this.#context.engine.send({ type: "snapshot", session: this.#id });
-    const event = await this.#next();
-    if (event.type === "snapshot") return event.bytes;
-    throw new Error(`Expected a snapshot, got "${event.type}"`);
+    using turn = await this.#begin();
+    return (await turn.link.snapshot()).bytes;
   }
 
   /** Another session that goes on from here. It takes a slot; nothing is computed. */
   async fork(): Promise<Session> {
-    using _busy = this.#start(undefined);
-    return await this.#context.fork(this.#id);
+    using turn = await this.#begin();
+    const { open, adopt } = this.#context;
+    return adopt(await open({ type: "fork", from: turn.link.id }));
   }
 
   /**
-   * Goes back to where the session held `position` tokens. The nearest state before that was kept is
-   * taken, and what lies between is computed anew.
+   * Goes back to where the session held `position` tokens. The nearest state before that was kept
+   * is taken, and what lies between is computed anew.
    *
    * @throws {Error} No state was kept so early, or the tokens after it are no longer known.
    */
   async rewind(position: number): Promise<void> {
-    if (!Number.isInteger(position) || position < 0 || position > this.#position) {
-      throw new RangeError(
-        `position is ${position}: pass a whole number from 0 to ${this.#position}`,
-      );
+    const { position: now } = this;
+    if (!Number.isInteger(position) || position < 0 || position > now) {
+      throw new RangeError(`position is ${position}: pass a whole number from 0 to ${now}`);
     }
-    using _busy = this.#start(undefined);
-    if (position === this.#position) return;
-    this.#context.engine.send({ type: "rewind", session: this.#id, position });
-    const event = await this.#next();
-    if (event.type !== "appended") throw new Error(`Expected to go back, got "${event.type}"`);
+    using turn = await this.#begin();
+    if (position === now) return;
+    turn.link.send({ type: "rewind", position });
+    await turn.link.expect("appended");
+  }
+
+  /**
+   * Moves the session's state into the runtime's store and frees its slot. The next use takes a
+   * slot again and brings the state back.
+   */
+  async park(): Promise<void> {
+    const { parking } = this.#context;
+    if (!parking) throw new TypeError("Cannot park: the runtime was loaded without a store");
+    if (this.parked) return;
+    using turn = await this.#begin();
+    const { bytes } = await turn.link.snapshot();
+    this.#parkedAs = await parking.put(bytes);
+    this.#position = turn.link.position;
+    this.#inexactFrom = turn.link.inexactFrom;
+    this.#link = undefined;
+    await turn.link.close();
   }
 
   /**
@@ -168,11 +193,14 @@ export class Session implements AsyncDisposable {
 
   /** Ends what the session does and frees its slot. */
   async close(): Promise<void> {
-    if (!this.#closing) {
-      this.#closing = true;
-      this.#context.engine.send({ type: "close", session: this.#id });
+    if (!this.#closed) {
+      const isIdle = !this.#busy;
+      this.#closed = true;
+      if (isIdle && this.#link) await this.#remember(this.#link);
+      if (this.#parkedAs !== undefined) await this.#context.parking!.delete(this.#parkedAs);
+      this.#context.ended(this);
     }
-    await this.#closed.promise;
+    await this.#link?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -180,44 +208,76 @@ export class Session implements AsyncDisposable {
   }
 
   async *#generate(
-    request: ReturnType<typeof generateRequest>,
+    request: GenerateRequest,
     detokenizer: Detokenizer | undefined,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<GeneratedToken, void, void> {
-    using _busy = this.#start(signal);
-    const { engine } = this.#context;
-    engine.send({ type: "generate", session: this.#id, ...request });
-    using _abort = this.#cancelOn(signal);
+    using turn = await this.#begin(signal);
+    const { link } = turn;
+    link.send({ type: "generate", ...request });
+    using _abort = link.cancelOn(signal);
     let running = true;
     try {
       while (running) {
-        const event = await this.#next().catch((error) => {
-          running = false;
-          throw error;
-        });
-        if (event.type !== "token") {
-          running = false;
-          signal?.throwIfAborted();
-          throw new Error(`Expected a token, got "${event.type}"`);
-        }
+        running = false;
+        const event = await link.expect("token", signal);
         running = event.finishReason === undefined;
         const token = withText(event, detokenizer);
         yield token;
         if (token.finishReason) break;
-        engine.send({ type: "credit", session: this.#id, tokens: 1 });
+        link.send({ type: "credit", tokens: 1 });
       }
     } finally {
-      if (running && !this.#closing) await this.#cancel();
+      if (running && !link.closing) await link.cancel();
     }
   }
 
-  /** Ends a running generation and waits until the engine has heard it. */
-  async #cancel(): Promise<void> {
-    this.#context.engine.send({ type: "cancel", session: this.#id });
-    for (;;) {
-      const event = await this.#next();
-      if (event.type !== "token" || event.finishReason) return;
+  /** Claims the session for one thing to do, and brings it back when it is parked. */
+  async #begin(signal?: AbortSignal): Promise<Turn> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw new Error("The session is closed; open a new one");
+    if (this.#busy) {
+      throw new Error("The session is busy; wait for its append or generate to end");
     }
+    this.#busy = true;
+    const done = () => {
+      this.#usedAt = performance.now();
+      this.#busy = false;
+    };
+    try {
+      const link = this.#link ?? await this.#unpark(signal);
+      return { link, [Symbol.dispose]: done };
+    } catch (error) {
+      done();
+      throw error;
+    }
+  }
+
+  async #unpark(signal: AbortSignal | undefined): Promise<SessionLink> {
+    const { parking, open } = this.#context;
+    const key = this.#parkedAs!;
+    const bytes = await parking!.get(key);
+    this.#link = await open({ type: "restore", bytes }, { wait: true, ...(signal && { signal }) });
+    this.#parkedAs = undefined;
+    await parking!.delete(key);
+    return this.#link;
+  }
+
+  /** A snapshot from the store that goes further into a new prompt than what the engine keeps. */
+  async #stored(link: SessionLink, tokens: Int32Array) {
+    const { prompts } = this.#context;
+    if (!prompts || link.position > 0 || tokens.length === 0) return undefined;
+    link.send({ type: "probe", tokens });
+    const { known } = await link.expect("probed");
+    return await prompts.find(tokens, known);
+  }
+
+  /** Stores the state for prompts that begin with what the session holds. */
+  async #remember(link: SessionLink): Promise<void> {
+    const { prompts } = this.#context;
+    if (!prompts || link.closing) return;
+    const { tokens, bytes } = await link.snapshot();
+    if (tokens) await prompts.put(tokens, bytes);
   }
 
   #tokens(input: string | readonly number[] | Int32Array): Int32Array {
@@ -235,49 +295,5 @@ export class Session implements AsyncDisposable {
       }
     }
     return Int32Array.from(input);
-  }
-
-  /** Claims the session for one append or generation. */
-  #start(signal: AbortSignal | undefined): Disposable {
-    signal?.throwIfAborted();
-    if (this.#closing) throw new Error("The session is closed; open a new one");
-    if (this.#busy) {
-      throw new Error("The session is busy; wait for its append or generate to end");
-    }
-    this.#busy = true;
-    return { [Symbol.dispose]: () => this.#busy = false };
-  }
-
-  #cancelOn(signal: AbortSignal | undefined): Disposable {
-    const cancel = () => {
-      if (!this.#closing) this.#context.engine.send({ type: "cancel", session: this.#id });
-    };
-    signal?.addEventListener("abort", cancel, { once: true });
-    return { [Symbol.dispose]: () => signal?.removeEventListener("abort", cancel) };
-  }
-
-  #receive(event: EngineEvent): void {
-    if (event.type === "closed") {
-      this.#closing = true;
-      this.#closed.resolve();
-      this.#context.released();
-    } else {
-      this.#position = event.position;
-      this.#inexactFrom = event.inexactFrom;
-    }
-    this.#events.push(event);
-    this.#arrival.resolve();
-  }
-
-  /** The next event of the session. Throws when it failed or was closed. */
-  async #next(): Promise<EngineEvent> {
-    while (this.#events.length === 0) {
-      await this.#arrival.promise;
-      this.#arrival = Promise.withResolvers<void>();
-    }
-    const event = this.#events.shift()!;
-    if (event.type === "failed") throw new Error(event.message);
-    if (event.type === "closed") throw new Error("The session was closed");
-    return event;
   }
 }

@@ -24,6 +24,11 @@ export class SlotQueue {
     this.#options = options;
   }
 
+  /** Whether no slot is free. */
+  get full(): boolean {
+    return this.#taken >= this.#options.slots;
+  }
+
   /** Those that wait for a slot. */
   get waiting(): number {
     return this.#waiting.length;
@@ -37,7 +42,7 @@ export class SlotQueue {
   async take(wait: boolean, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     if (this.#closed) throw new Error("The runtime is closed; load the model again");
-    if (this.#taken < this.#options.slots) {
+    if (!this.full) {
       this.#taken++;
       return;
     }

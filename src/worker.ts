@@ -38,10 +38,10 @@ function run(start: StartMessage): void {
   using device = Device.open(start.device);
   const ops = new NativeOps(device);
   using loaded = loadEngine(ops, start.config, start.source, start.engine);
-  const { memory, weightsType } = loaded;
+  const { memory, weightsType, fingerprint } = loaded;
   const { instructionSet, threads } = device;
   const backend = { library: LIBRARY_PATH, instructionSet, threads };
-  post({ type: "ready", memory, weightsType, backend });
+  post({ type: "ready", memory, weightsType, backend, fingerprint });
   for (;;) {
     const rung = Atomics.load(start.bell, 0);
     if (!obey(start, loaded.engine)) return;
@@ -80,7 +80,10 @@ function obey(start: StartMessage, engine: Engine): boolean {
         engine.rewind(command.session, command.position);
         break;
       case "append":
-        engine.append(command.session, command.tokens, command.logits);
+        engine.append(command.session, command.tokens, command.logits, command.prefix);
+        break;
+      case "probe":
+        engine.probe(command.session, command.tokens);
         break;
       case "generate":
         engine.generate(command.session, command);

@@ -18,6 +18,9 @@ import {
 /** Fewer tokens are as soon computed as copied. */
 const LEAST_TOKENS = 16;
 
+/** The owner of states that are of no session here; sessions are numbered from 1. */
+const NO_SESSION = 0;
+
 /** Options of {@linkcode Checkpoints}. */
 export interface CheckpointOptions {
   /** Bytes that all kept states may have together; 0 keeps none. */
@@ -71,6 +74,18 @@ export class Checkpoints {
     };
   }
 
+  /** How many of the tokens at the front of a prompt need not be computed. */
+  known(session: EngineSession, tokens: Int32Array): number {
+    return this.#cache.find(tokens, fits(session)).match?.position ?? 0;
+  }
+
+  /** Keeps a state that was made elsewhere. */
+  add(state: SessionState): void {
+    const { position, history } = state;
+    // A history that does not go back to the first token is of no use to prompts.
+    if (history.length >= position) this.#put(NO_SESSION, { start: 0, ids: history }, state);
+  }
+
   /**
    * Puts a session back to the last kept state at or before `position`, or to the empty one with
    * `clear`, and returns the tokens that lead from there to `position`.
@@ -106,12 +121,16 @@ export class Checkpoints {
 
   #keep(session: EngineSession): void {
     if (!this.#cache.enabled) return;
-    const state = { ...exportSession(this.#ops, this.#pool, session), pending: undefined };
-    const tokens = tokensOf(session);
-    const ids = tokens.ids.subarray(0, session.position - tokens.start);
-    const kept = { ...state, history: ids };
-    this.#cache.put(session.id, { start: tokens.start, ids }, kept, sessionStateBytes(kept));
+    const state = exportSession(this.#ops, this.#pool, session);
+    this.#put(session.id, tokensOf(session), state);
     session.kept = session.position;
+  }
+
+  /** Keeps a state without the token that has not gone into it. */
+  #put(owner: number, { start, ids }: Tokens, state: SessionState): void {
+    const history = ids.slice(0, state.position - start) as Int32Array<ArrayBuffer>;
+    const kept = { ...state, pending: undefined, history };
+    this.#cache.put(owner, { start, ids: history }, kept, sessionStateBytes(kept));
   }
 }
 

@@ -8,6 +8,7 @@ import type { Reuse } from "../options.ts";
 import type { EngineEvent, GenerateRequest } from "../protocol.ts";
 import { type CheckpointOptions, Checkpoints } from "./checkpoints.ts";
 import { EventLog, factsOf } from "./event_log.ts";
+import { generateToken } from "./generate_token.ts";
 import { ModelPass, type PassParts } from "./model_pass.ts";
 import { Sampler, SamplerScratch } from "./sampler.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
@@ -19,7 +20,6 @@ import {
   type EngineSession,
   expectRoom,
   held,
-  MOST_TOKENS,
   neededWork,
   nextSegment,
 } from "./session.ts";
@@ -35,8 +35,6 @@ export interface EngineParts extends PassParts {
   readonly fingerprint: string;
   readonly checkpoints: CheckpointOptions;
 }
-
-const NO_REUSE: Reuse = { tokens: 0 };
 
 /** Open sessions and the passes that move them on. */
 export class Engine implements Disposable {
@@ -85,7 +83,8 @@ export class Engine implements Disposable {
     this.#command(id, (session) => {
       const state = exportSession(this.#parts.ops, this.#parts.pool, session);
       const bytes = encodeSnapshot(state, this.#parts.fingerprint);
-      this.#events.push({ type: "snapshot", ...factsOf(session), bytes });
+      const tokens = session.history.beginning(session.position);
+      this.#events.push({ type: "snapshot", ...factsOf(session), bytes, tokens });
     });
   }
 
@@ -98,12 +97,29 @@ export class Engine implements Disposable {
     this.#events.push({ type: "closed", session: id });
   }
 
-  /** Starts to append tokens. Their ids have been checked. */
-  append(id: number, tokens: Int32Array, logits: AppendLogits): void {
+  /** Tells how many of the tokens at the front of a prompt need not be computed. */
+  probe(id: number, tokens: Int32Array): void {
+    this.#command(id, (session) => {
+      const known = this.#checkpoints.known(session, tokens);
+      this.#events.push({ type: "probed", ...factsOf(session), known });
+    });
+  }
+
+  /**
+   * Starts to append tokens, whose ids have been checked. `prefix` is the snapshot of a session
+   * that held some of the first of them.
+   */
+  append(
+    id: number,
+    tokens: Int32Array,
+    logits: AppendLogits,
+    prefix?: Uint8Array<ArrayBuffer>,
+  ): void {
     this.#command(id, (session) => {
       expectRoom(session, tokens.length);
+      if (prefix) this.#checkpoints.add(decodeSnapshot(prefix, this.#parts.fingerprint));
       const isFirst = held(session) === 0 && tokens.length > 0;
-      const reuse = isFirst ? this.#checkpoints.reuse(session, tokens, logits) : NO_REUSE;
+      const reuse = isFirst ? this.#checkpoints.reuse(session, tokens, logits) : { tokens: 0 };
       this.#startAppend(session, tokens.subarray(reuse.tokens), logits, reuse);
     });
   }
@@ -186,12 +202,11 @@ export class Engine implements Disposable {
     id: number,
     prepare: () => { attentionBudget: number; state: SessionState | undefined },
   ): void {
-    const { ops, pool } = this.#parts;
     let session: EngineSession | undefined;
     try {
       const { attentionBudget, state } = prepare();
       session = this.#sessions.open(id, attentionBudget);
-      if (state) importSession(ops, pool, session, state);
+      if (state) importSession(this.#parts.ops, this.#parts.pool, session, state);
       this.#events.push({ type: "opened", ...factsOf(session) });
     } catch (error) {
       this.#events.fail(id, undefined, error);
@@ -264,27 +279,14 @@ export class Engine implements Disposable {
   #sample(session: EngineSession): void {
     const { job } = session;
     if (job?.kind !== "generate" || session.pending !== undefined) return;
-    let sample;
     try {
-      sample = job.sampler.sample(this.#sampling, session.logits, session.seen);
+      const token = generateToken(session, job, this.#sampling);
+      if (token.finishReason) this.#endJob(session);
+      this.#events.push({ type: "token", ...factsOf(session), ...token });
     } catch (error) {
       session.job = undefined;
-      return this.#events.fail(session.id, session, error);
+      this.#events.fail(session.id, session, error);
     }
-    session.pending = sample.id;
-    session.history.push(sample.id);
-    session.pendingIsNew = session.seen.add(sample.id);
-    job.remaining--;
-    job.credit--;
-    const ended = job.endTokens.has(sample.id);
-    const full = job.remaining === 0 || held(session) >= MOST_TOKENS;
-    if (ended || full) this.#endJob(session);
-    this.#events.push({
-      type: "token",
-      ...factsOf(session),
-      ...sample,
-      ...(ended ? { finishReason: "stop" } : full ? { finishReason: "length" } : {}),
-    });
   }
 
   /** Ends a job; what the sampler has come to stays, for a generation that goes on. */

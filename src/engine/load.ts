@@ -33,6 +33,8 @@ export interface LoadedEngine extends Disposable {
   readonly engine: Engine;
   readonly memory: MemoryReport;
   readonly weightsType: "f32" | "bf16" | "mixed";
+  /** Tells this model from others. */
+  readonly fingerprint: string;
 }
 
 /** Loads a model and allocates the states of all sessions; a failure leaves nothing allocated. */
@@ -79,6 +81,7 @@ export function loadEngine(
     engine,
     memory,
     weightsType: weights.type,
+    fingerprint: loaded.fingerprint,
     [Symbol.dispose]: () => owned.dispose(),
   };
 }

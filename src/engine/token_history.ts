@@ -38,6 +38,11 @@ export class TokenHistory {
     );
   }
 
+  /** The first `length` ids, when they are all kept. */
+  beginning(length: number): Int32Array<ArrayBuffer> | undefined {
+    return this.#start === 0 ? this.slice(0, length) : undefined;
+  }
+
   /** Becomes a history of `length` tokens of which `ids` are the last. */
   restore(ids: Int32Array, length: number): void {
     this.#length = this.#start = length - ids.length;

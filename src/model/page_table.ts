@@ -20,7 +20,9 @@ export interface PageTableOptions {
   readonly pages: number;
   /** Tokens that a query sees, itself included; 0 for all. */
   readonly window: number;
-  /** Greatest distance of a query from a key, plus one: the length that the model was trained to. */
+  /**
+   * Greatest distance of a query from a key, plus one: the length that the model was trained to.
+   */
   readonly trainedLength: number;
 }
 
