@@ -36,7 +36,7 @@ Deno.test("rewind() goes back to any position and on from there", async () => {
   for (const position of [end, end - 1, end - 2, start + 50, start + 1, start, start - 3, 1]) {
     await session.rewind(position);
     assertEquals(session.position, position);
-    if (position <= start) continue;
+    if (position <= start || position === end) continue;
     const rest = ids.slice(position - start);
     assertEquals(await greedy(session, rest.length), rest, `from ${position}`);
   }

@@ -23,7 +23,7 @@ async function begun(runtime: Runtime): Promise<Session> {
 
 /** Cuts a generation of 200 tokens at `cuts` places, and goes on from a snapshot at each. */
 async function checkCuts(options: RuntimeOptions, cuts: readonly number[]): Promise<void> {
-  await using runtime = await loadFable(options);
+  await using runtime = await loadFable({ ...options, sessions: 3 });
   await using whole = await begun(runtime);
   const expected = await take(whole, 210, 7);
   await using session = await begun(runtime);
@@ -50,7 +50,7 @@ Deno.test("restore() goes on past the attention budget, with bf16 caches", async
 });
 
 Deno.test("restore() goes on in another batch and gives the next logits", async () => {
-  await using runtime = await loadFable({ sessions: 3 });
+  await using runtime = await loadFable({ sessions: 5 });
   await using session = await begun(runtime);
   await take(session, 20, 3);
   const bytes = await session.snapshot();

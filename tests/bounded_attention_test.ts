@@ -1,0 +1,143 @@
+/**
+ * Attention past its budget and past the trained length: the whole model on native operators
+ * against the same on float64.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { Checkpoint } from "../src/checkpoint/checkpoint.ts";
+import { readJson } from "../src/checkpoint/read_json.ts";
+import { type ModelConfig, parseConfig } from "../src/config.ts";
+import { BatchBuffers } from "../src/model/batch.ts";
+import { CheckpointSource } from "../src/model/checkpoint_source.ts";
+import { JetNemotron } from "../src/model/jet_nemotron.ts";
+import { StatePool } from "../src/model/state.ts";
+import { Weights } from "../src/model/weights.ts";
+import type { Ops } from "../src/ops.ts";
+import { Random } from "./cases/random.ts";
+import { loadFable } from "./fable.ts";
+import { Targets } from "./native.ts";
+import { ReferenceOps } from "./reference_ops.ts";
+
+const FOLDER = decodeURIComponent(new URL("golden/tiny-2b", import.meta.url).pathname);
+const MAX_SEGMENT = 64;
+
+interface Setting {
+  readonly trainedLength?: number;
+  readonly attentionBudget: number;
+  readonly attentionRead?: number;
+}
+
+/** The logits after each piece of `pieces`, and whether a page was evicted. */
+function logitsOf(ops: Ops, setting: Setting, pieces: readonly (readonly number[])[]) {
+  using stack = new DisposableStack();
+  const path = `${FOLDER}/config.json`;
+  const parsed = parseConfig(readJson(path), path);
+  const { attentionBudget, attentionRead = Infinity } = setting;
+  const config: ModelConfig = {
+    ...parsed,
+    maxPositions: setting.trainedLength ?? parsed.maxPositions,
+  };
+  const source = stack.use(new CheckpointSource(ops, Checkpoint.open(FOLDER)));
+  const weights = stack.use(new Weights(ops, config, source, "f32"));
+  const states = { slots: 1, attentionBudget, maxSegment: MAX_SEGMENT, cacheType: "f32" } as const;
+  const pool = stack.use(new StatePool(ops, config, states));
+  const sizes = { maxRows: MAX_SEGMENT, maxSegment: MAX_SEGMENT, attentionRead };
+  const batches = stack.use(new BatchBuffers(ops, pool, sizes));
+  const options = { maxRows: MAX_SEGMENT, deltaChunk: 0 };
+  const model = stack.use(new JetNemotron(ops, config, weights, pool, options));
+  const tables = pool.pageTables(0, attentionBudget);
+  const logits = stack.use(ops.tensor("f32", 1, config.vocabularySize));
+  const results: Float32Array[] = [];
+  let position = 0;
+  for (const tokens of pieces) {
+    const segments = [{ slot: 0, position, tokens, tables }];
+    const hidden = model.forward(batches.write(segments));
+    using last = hidden.rowView(tokens.length - 1, 1);
+    model.logits(logits, last);
+    batches.noteScores(segments);
+    const values = new Float32Array(config.vocabularySize);
+    ops.read(logits, values);
+    results.push(values);
+    position += tokens.length;
+  }
+  return { results, evicted: tables.some(({ evictedAt }) => evictedAt !== undefined) };
+}
+
+/** `count` random tokens in pieces of these sizes, over and over. */
+function randomPieces(count: number, sizes: readonly number[]): number[][] {
+  const random = new Random(count);
+  const pieces: number[][] = [];
+  for (let done = 0, i = 0; done < count; i++) {
+    const size = Math.min(sizes[i % sizes.length]!, count - done);
+    pieces.push(Array.from({ length: size }, () => random.below(250)));
+    done += size;
+  }
+  return pieces;
+}
+
+/** The greatest difference of two rows of logits, over all rows. */
+function worst(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  return Math.max(...a.flatMap((row, r) => Array.from(row, (x, i) => Math.abs(x - b[r]![i]!))));
+}
+
+Deno.test("attention within its budget gives the same bits whatever the budget is", () => {
+  using targets = new Targets();
+  const pieces = randomPieces(120, [33, 1, 1, 64, 5]);
+  for (const { several } of targets.all) {
+    const unbounded = logitsOf(several, { attentionBudget: 4096 }, pieces);
+    const bounded = logitsOf(several, { attentionBudget: 128 }, pieces);
+    assertEquals([bounded.results, bounded.evicted], [unbounded.results, false]);
+  }
+});
+
+const PAST: readonly [string, Setting][] = [
+  ["its budget", { attentionBudget: 96 }],
+  ["what is read", { attentionBudget: 256, attentionRead: 128 }],
+  ["budget and what is read", { attentionBudget: 160, attentionRead: 128 }],
+  ["the trained length", { attentionBudget: 96, trainedLength: 128 }],
+  ["the trained length, which is the budget", { attentionBudget: 128, trainedLength: 128 }],
+];
+
+for (const [what, setting] of PAST) {
+  Deno.test(`attention past ${what} agrees with float64`, () => {
+    using targets = new Targets();
+    const pieces = [
+      ...randomPieces(200, [33, 1, 64]),
+      ...randomPieces(120, [1]),
+      ...randomPieces(64, [64]),
+    ];
+    const expected = logitsOf(new ReferenceOps(), setting, pieces);
+    const isRead = setting.attentionBudget > 200;
+    assertEquals(expected.evicted, !isRead || setting.attentionBudget < 384);
+    const unbounded = logitsOf(targets.all[0]!.several, { attentionBudget: 512 }, pieces);
+    for (const { instructionSet, several } of targets.all) {
+      const { results } = logitsOf(several, setting, pieces);
+      const error = worst(results, expected.results);
+      assert(error < 1e-3, `${instructionSet}: ${error}`);
+      // It is not the same as attention to everything, or this would show nothing.
+      assert(worst(results, unbounded.results) > 1e-3);
+    }
+  });
+}
+
+Deno.test("a session past the trained length stays finite and sensible", async () => {
+  await using runtime = await loadFable({ sessions: 1, attentionBudget: 256, prefixCache: 0 });
+  await using session = await runtime.session();
+  await session.append("Once upon a time");
+  const texts: string[] = [];
+  const options = { temperature: 0.8, topP: 0.9, seed: 5, ignoreEos: true, lookahead: 16 };
+  let logprobs = 0;
+  for await (const token of session.generate({ ...options, maxTokens: 2600 })) {
+    assert(Number.isFinite(token.logprob));
+    texts.push(token.text);
+    if (session.position > runtime.config.maxPositions) logprobs += token.logprob;
+  }
+  assert(session.position > runtime.config.maxPositions + 500 && !session.exact);
+  // Words of the language, as it spoke before.
+  const words = texts.slice(-300).join("").match(/[a-z]+/gi)!;
+  const common = words.filter((word) => /^(the|and|to|of|a|he|she|it|was|in|his|her)$/i.test(word));
+  assert(common.length / words.length > 0.15, words.join(" "));
+  const loss = -logprobs / (session.position - runtime.config.maxPositions);
+  assert(loss < 3, `${loss} nats a token`);
+});
