@@ -109,14 +109,32 @@ for (const rows of ROWS) {
   const depth = 4096;
   const keys = filled(depth, 256, "bf16");
   const values = filled(depth, 256, "bf16");
-  const pages = indices(Array.from({ length: depth / 16 }, (_, i) => i));
+  const list = Array.from({ length: depth / 16 }, (_, page) => page);
+  const tables = [indices(list), indices(list.map((page) => page * 16))] as const;
+  const shifts = { none: indices(list.map(() => 0)), many: indices(list.map((page) => 8 * page)) };
   const queries = filled(rows, D);
   const attended = ops.tensor("f32", rows, D);
   const [unit, work] = rows === 1
     ? ["GB/s", depth * 256 * 2 * 2] as const
     : ["GFLOP/s", rows * depth * D * 4] as const;
-  measure(`attention ${depth} tokens × ${rows}`, unit, work, () => {
-    ops.attention(attended, queries, keys, values, positions, segments, pages, 128, 0);
+  for (const [name, shift] of Object.entries(shifts)) {
+    measure(`attention ${depth} tokens × ${rows}, shifts ${name}`, unit, work, () => {
+      // deno-fmt-ignore
+      ops.attention(attended, queries, keys, values, positions, segments, ...tables, shift, 128, 0,
+        1e6);
+    });
+  }
+
+  const places = indices(Array.from({ length: rows }, (_, row) => row));
+  const bounds = filled(depth / 16, 512);
+  const [newKeys, newValues] = [filled(rows, 256), filled(rows, 256)];
+  measure(`cacheAppend 256 with bounds × ${rows}`, "GB/s", rows * 256 * 2 * 6, () => {
+    ops.cacheAppend(keys, values, newKeys, newValues, places, bounds);
+  });
+  const scores = ops.tensor("f32", 1, depth / 16);
+  measure(`pageScores ${depth / 16} pages × ${rows}`, "GB/s", rows * depth / 16 * 512 * 4, () => {
+    // deno-fmt-ignore
+    ops.pageScores(scores, queries, bounds, positions, segments, ...tables, shifts.none, 128, 1e6);
   });
 
   const x = filled(rows, D);

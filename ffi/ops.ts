@@ -179,9 +179,8 @@ export class NativeOps implements Ops {
     values: Tensor,
     k: Tensor,
     v: Tensor,
-    positions: Tensor,
-    segments: Tensor,
-    pages: Tensor,
+    rows: Tensor,
+    bounds?: Tensor,
   ): void {
     check(
       this.#library.ct_cache_append(
@@ -190,9 +189,8 @@ export class NativeOps implements Ops {
         handleOf(values),
         handleOf(k),
         handleOf(v),
-        handleOf(positions),
-        handleOf(segments),
-        handleOf(pages),
+        handleOf(rows),
+        bounds ? handleOf(bounds) : null,
       ),
     );
   }
@@ -205,8 +203,11 @@ export class NativeOps implements Ops {
     positions: Tensor,
     segments: Tensor,
     pages: Tensor,
+    starts: Tensor,
+    shifts: Tensor,
     headSize: number,
     window: number,
+    theta: number,
   ): void {
     check(
       this.#library.ct_attention(
@@ -218,8 +219,65 @@ export class NativeOps implements Ops {
         handleOf(positions),
         handleOf(segments),
         handleOf(pages),
+        handleOf(starts),
+        handleOf(shifts),
         headSize,
         window,
+        theta,
+      ),
+    );
+  }
+
+  pageScores(
+    scores: Tensor,
+    q: Tensor,
+    bounds: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    pages: Tensor,
+    starts: Tensor,
+    shifts: Tensor,
+    headSize: number,
+    theta: number,
+  ): void {
+    check(
+      this.#library.ct_page_scores(
+        this.#device.handle,
+        handleOf(scores),
+        handleOf(q),
+        handleOf(bounds),
+        handleOf(positions),
+        handleOf(segments),
+        handleOf(pages),
+        handleOf(starts),
+        handleOf(shifts),
+        headSize,
+        theta,
+      ),
+    );
+  }
+
+  selectPages(
+    chosenPages: Tensor,
+    chosenStarts: Tensor,
+    chosenShifts: Tensor,
+    scores: Tensor,
+    pages: Tensor,
+    starts: Tensor,
+    shifts: Tensor,
+    recent: number,
+  ): void {
+    check(
+      this.#library.ct_select_pages(
+        this.#device.handle,
+        handleOf(chosenPages),
+        handleOf(chosenStarts),
+        handleOf(chosenShifts),
+        handleOf(scores),
+        handleOf(pages),
+        handleOf(starts),
+        handleOf(shifts),
+        recent,
       ),
     );
   }

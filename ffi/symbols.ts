@@ -61,16 +61,26 @@ export const SYMBOLS = {
     parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "f32"],
     result: "i32",
   },
-  // deno-fmt-ignore
   ct_cache_append: {
-    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer",
-      "pointer"],
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer"],
     result: "i32",
   },
   // deno-fmt-ignore
   ct_attention: {
     parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer",
-      "pointer", "u32", "u32"],
+      "pointer", "pointer", "pointer", "u32", "u32", "f32"],
+    result: "i32",
+  },
+  // deno-fmt-ignore
+  ct_page_scores: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer",
+      "pointer", "pointer", "u32", "f32"],
+    result: "i32",
+  },
+  // deno-fmt-ignore
+  ct_select_pages: {
+    parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer",
+      "pointer", "u32"],
     result: "i32",
   },
   ct_gather_rows: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },

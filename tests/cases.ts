@@ -7,12 +7,19 @@
 import { attentionCases } from "./cases/attention.ts";
 import type { Bound, OperatorCase, OperatorName } from "./cases/case.ts";
 import { denseCases } from "./cases/dense.ts";
+import { pageCases } from "./cases/pages.ts";
 import { recurrentCases } from "./cases/recurrent.ts";
 import { rowCases } from "./cases/rows.ts";
 
 /** All cases. */
 export function operatorCases(): OperatorCase[] {
-  return [...denseCases(), ...recurrentCases(), ...attentionCases(), ...rowCases()];
+  return [
+    ...denseCases(),
+    ...recurrentCases(),
+    ...attentionCases(),
+    ...pageCases(),
+    ...rowCases(),
+  ];
 }
 
 const EXACT: Bound = { nmse: 0, worst: 0 };
@@ -31,6 +38,8 @@ const BOUNDS: Readonly<Record<OperatorName, Bound>> = {
   gatedNorm: { nmse: 1e-13, worst: 1e-5 },
   cacheAppend: EXACT,
   attention: { nmse: 2e-12, worst: 2e-5 },
+  pageScores: { nmse: 2e-11, worst: 3e-5 },
+  selectPages: EXACT,
   gatherRows: EXACT,
   scatterRows: EXACT,
   argmax: EXACT,

@@ -187,10 +187,20 @@ export function attentionLayer(
     Tensor,
   ];
   const segments = bench.indices(0, rows);
-  const table = bench.indices(...Array.from({ length: pages }, (_, page) => pages - 1 - page));
-  ops.cacheAppend(keys, values, k, v, positions, segments, table);
+  const list = (from: (page: number) => number) =>
+    bench.indices(...Array.from({ length: pages }, (_, page) => from(page)));
+  const place = (position: number) => (pages - 1 - (position >> 4)) * 16 + position % 16;
+  const places = bench.indices(...Array.from({ length: rows }, (_, position) => place(position)));
+  ops.cacheAppend(keys, values, k, v, places);
   const mixed = bench.tensor(rows, heads * headSize);
-  ops.attention(mixed, q, keys, values, positions, segments, table, headSize, window);
+  const [table, starts, shifts] = [
+    list((page) => pages - 1 - page),
+    list((page) => page * 16),
+    list(() => 0),
+  ] as const;
+  // deno-fmt-ignore
+  ops.attention(mixed, q, keys, values, positions, segments, table, starts, shifts, headSize,
+    window, theta);
   const kept = window ? Math.min(window, rows) : rows;
   const latest = (tensor: Tensor) =>
     headMajor(bench.read(tensor).subarray((rows - kept) * tensor.columns), kvHeads, headSize);

@@ -14,6 +14,7 @@ import {
 } from "../src/ops.ts";
 import { attention, cacheAppend } from "./reference/attention.ts";
 import { add, gatedNorm, linear, rmsNorm, rotary, silu, swiglu } from "./reference/dense.ts";
+import { pageScores, selectPages } from "./reference/pages.ts";
 import { fromBf16, fromFile, toBf16 } from "./reference/numbers.ts";
 import { dynamicConvolution, gatedDelta } from "./reference/recurrent.ts";
 import { argmax, embedding, gatherRows, logSumExp, scatterRows, topK } from "./reference/rows.ts";
@@ -47,6 +48,8 @@ export class ReferenceOps implements Ops {
   readonly gatedNorm = gatedNorm;
   readonly cacheAppend = cacheAppend;
   readonly attention = attention;
+  readonly pageScores = pageScores;
+  readonly selectPages = selectPages;
   readonly gatherRows = gatherRows;
   readonly scatterRows = scatterRows;
   readonly argmax = argmax;

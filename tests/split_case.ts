@@ -13,15 +13,12 @@ interface Split {
   readonly rows: readonly string[];
   /** Operands with a column for each token. */
   readonly columns: readonly string[];
-  /**
-   * The operand that tells segments' places in a state, and whether it has a row or a column for
-   * each.
-   */
-  readonly places?: { readonly name: string; readonly by: "row" | "column" };
+  /** Operands that have a row or a column for each segment. */
+  readonly places?: { readonly names: readonly string[]; readonly by: "row" | "column" };
 }
 
-const SLOTS = { name: "slots", by: "column" } as const;
-const PAGES = { name: "pages", by: "row" } as const;
+const SLOTS = { names: ["slots"], by: "column" } as const;
+const TABLES = ["pages", "starts", "shifts"] as const;
 
 const SPLITS: Readonly<Record<OperatorName, Split>> = {
   embedding: { rows: ["out"], columns: ["tokens"] },
@@ -34,8 +31,21 @@ const SPLITS: Readonly<Record<OperatorName, Split>> = {
   dynamicConvolution: { rows: ["out", "x", "taps"], columns: [], places: SLOTS },
   gatedDelta: { rows: ["out", "q", "k", "v", "a", "b"], columns: [], places: SLOTS },
   gatedNorm: { rows: ["out", "x", "gate"], columns: [] },
-  cacheAppend: { rows: ["k", "v"], columns: ["positions"], places: PAGES },
-  attention: { rows: ["out", "q"], columns: ["positions"], places: PAGES },
+  cacheAppend: { rows: ["k", "v"], columns: ["rows"] },
+  attention: {
+    rows: ["out", "q"],
+    columns: ["positions"],
+    places: { names: TABLES, by: "row" },
+  },
+  pageScores: {
+    rows: ["q"],
+    columns: ["positions"],
+    places: { names: ["scores", ...TABLES], by: "row" },
+  },
+  selectPages: {
+    rows: ["chosenPages", "chosenStarts", "chosenShifts", "scores", ...TABLES],
+    columns: [],
+  },
   gatherRows: { rows: ["out"], columns: ["rows"] },
   scatterRows: { rows: ["x"], columns: ["rows"] },
   argmax: { rows: ["x"], columns: ["out"] },
@@ -94,11 +104,14 @@ function callPart(ops: Ops, test: OperatorCase, tensors: Named<Tensor>, part: Pa
   if (places) {
     replace("segments", () => ops.tensor("i32", 1, 2));
     ops.write(own.get("segments")!, Int32Array.of(0, part.count));
-    replace(
-      places.name,
-      (tensor) =>
-        places.by === "row" ? tensor.rowView(part.segment, 1) : tensor.columnView(part.segment, 1),
-    );
+    const { segment } = part;
+    for (const name of places.names) {
+      replace(
+        name,
+        (tensor) =>
+          places.by === "row" ? tensor.rowView(segment, 1) : tensor.columnView(segment, 1),
+      );
+    }
   }
   call(ops, test, own);
 }

@@ -137,12 +137,18 @@ const NORMS_AND_ROTARY: readonly Mutation[] = [
   },
   {
     file: "cpu/rotary.cc",
-    find: "const float angle = float(position) * frequencies[i];",
-    replace: "const double angle = double(position) * double(frequencies[i]);",
+    find: "position < rotary_rounded_positions ? double(float(exact)) : exact",
+    replace: "exact",
     why: "angles are not rounded as in training",
   },
   {
     file: "cpu/rotary.cc",
+    find: "1 << 17",
+    replace: "1 << 19",
+    why: "angles are rounded at positions where no model was trained",
+  },
+  {
+    file: "cpu/rotary.h",
     find: "-(second * sine)",
     replace: "second * sine",
     why: "pairs are mirrored, not turned",
@@ -150,12 +156,6 @@ const NORMS_AND_ROTARY: readonly Mutation[] = [
 ];
 
 const CACHES: readonly Mutation[] = [
-  {
-    file: "cpu/cache_append.cc",
-    find: "pages[position / CT_PAGE_TOKENS % args.pages.columns]",
-    replace: "pages[smaller(position / CT_PAGE_TOKENS, args.pages.columns - 1)]",
-    why: "the table of pages is no ring when tokens are appended",
-  },
   {
     file: "cpu/cache_append.cc",
     find: "task % 2 ? args.v : args.k",
@@ -169,10 +169,40 @@ const CACHES: readonly Mutation[] = [
     why: "the window is one token too wide",
   },
   {
+    file: "cpu/cache_append.cc",
+    find: "count, row % CT_PAGE_TOKENS == 0)",
+    replace: "count, false)",
+    why: "a page's bounds are never begun anew",
+  },
+  {
+    file: "cpu/cache_append.cc",
+    find: "least + cache.columns, to, count",
+    replace: "least + cache.columns, x.row(r) + first, count",
+    why: "bounds are those of the keys before they are rounded",
+  },
+  {
+    file: "cpu/cache_append.cc",
+    find: "bounds.row(row / CT_PAGE_TOKENS) + first",
+    replace: "bounds.row(row / CT_PAGE_TOKENS)",
+    why: "every block of columns has the bounds of the first",
+  },
+  {
     file: "cpu/attention.cc",
-    find: "table[number % args.pages.columns]",
-    replace: "table[smaller(number, args.pages.columns - 1)]",
-    why: "the table of pages is no ring when tokens attend",
+    find: "stop = smaller(stop, uint32_t(list.starts[next]))",
+    replace: "stop = smaller(stop, UINT32_MAX)",
+    why: "a page that is only partly filled does not end where the next begins",
+  },
+  {
+    file: "cpu/attention.cc",
+    find: "turn_queries(scratch.turns, list.shifts[e])",
+    replace: "turn_queries(scratch.turns, list.shifts[list.next(0)])",
+    why: "every page has the shift of the first",
+  },
+  {
+    file: "cpu/page_table.h",
+    find: "while (e < width && pages[e] < 0) ++e;",
+    replace: "if (e < width && pages[e] < 0) ++e;",
+    why: "only one of several absent pages is passed over",
   },
   {
     file: "cpu/attention.cc",
@@ -203,6 +233,75 @@ const CACHES: readonly Mutation[] = [
     find: "0x7fffu + ((bits >> 16) & 1u)",
     replace: "0x8000u",
     why: "bf16 rounds ties away from zero",
+  },
+];
+
+const PAGES: readonly Mutation[] = [
+  {
+    file: "cpu/query_turns.h",
+    find: "-double(shift) * double(turns.frequencies[i])",
+    replace: "double(shift) * double(turns.frequencies[i])",
+    why: "queries are turned forth for a page that has been moved nearer",
+  },
+  {
+    file: "cpu/query_turns.h",
+    find: "-double(shift) * double(turns.frequencies[i])",
+    replace: "-double(float(shift) * turns.frequencies[i])",
+    why: "the angle of a shift is rounded to f32",
+  },
+  {
+    file: "cpu/query_turns.h",
+    find: "if (shift == turns.shift) return turns.turned;",
+    replace: "if (turns.shift) return turns.turned;",
+    why: "every moved page has the shift of the first of them",
+  },
+  {
+    file: "cpu/page_scores.cc",
+    find: "list.starts[e] <= position",
+    replace: "list.starts[e] < position",
+    why: "a page that begins at the row's position is not scored",
+  },
+  {
+    file: "cpu/page_scores.cc",
+    find: "maximum(query * low, query * high)",
+    replace: "query * high",
+    why: "the least of a page's keys is not looked at",
+  },
+  {
+    file: "cpu/page_scores.cc",
+    find: "least + args.bounds.columns / 2",
+    replace: "least + args.head_size",
+    why: "the greatest of a page's keys are those of the next head",
+  },
+  {
+    file: "cpu/page_scores.cc",
+    find: "if (limits[e] - best > scores[e])",
+    replace: "if (h == 0 || limits[e] - best > scores[e])",
+    why: "the first query head takes the place of those before",
+  },
+  {
+    file: "cpu/page_scores.cc",
+    find: "if (!thread || from[e] > to[e])",
+    replace: "if (!thread)",
+    why: "only the first thread's scores count",
+  },
+  {
+    file: "cpu/select_pages.cc",
+    find: "i == 0 || i >= found - recent",
+    replace: "i >= found - recent",
+    why: "the first page is not pinned",
+  },
+  {
+    file: "cpu/select_pages.cc",
+    find: "scores[scratch.present[1 + i]]",
+    replace: "scores[1 + i]",
+    why: "scores are those of the entries before absent ones",
+  },
+  {
+    file: "cpu/select_pages.cc",
+    find: "wanted = count - 1 - recent",
+    replace: "wanted = count - recent - (count > 3)",
+    why: "one page too many is chosen",
   },
 ];
 
@@ -286,19 +385,19 @@ const ROWS: readonly Mutation[] = [
     why: "argmax takes NaN for -infinity",
   },
   {
-    file: "cpu/top_k.cc",
+    file: "cpu/candidates.h",
     find: "a.key == b.key && a.index > b.index",
     replace: "a.key == b.key && a.index < b.index",
     why: "top_k takes the highest of equal indices",
   },
   {
-    file: "cpu/top_k.cc",
+    file: "cpu/candidates.h",
     find: "if (x != x) return INT32_MIN;",
     replace: "if (x != x) return INT32_MAX;",
     why: "top_k takes NaN for the greatest",
   },
   {
-    file: "cpu/top_k.cc",
+    file: "cpu/candidates.h",
     find: "above |= ~(IntVector)(load(x + c + i) <= worst);",
     replace: "above |= (IntVector)(load(x + c + i) > worst);",
     why: "top_k skips blocks while its worst is NaN",
@@ -374,6 +473,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...CONVOLUTION,
   ...NORMS_AND_ROTARY,
   ...CACHES,
+  ...PAGES,
   ...LINEAR,
   ...DENSE,
   ...ROWS,

@@ -50,6 +50,11 @@ struct Segments {
   uint32_t count;
 };
 
+// The pages that each segment reads, all [segments, width]; see contrail.h.
+struct PageTable {
+  Indices pages, starts, shifts;
+};
+
 struct EmbeddingArgs {
   Floats out;
   Typed table;
@@ -109,9 +114,8 @@ struct GatedNormArgs {
 struct CacheAppendArgs {
   Typed keys, values;
   ConstFloats k, v;
-  const int32_t* positions;
-  Segments segments;
-  Indices pages;
+  const int32_t* rows;  // of the caches
+  Floats bounds;  // [pages, 2*columns]; data is null where none are kept
 };
 struct AttentionArgs {
   Floats out;
@@ -119,9 +123,26 @@ struct AttentionArgs {
   Typed keys, values;
   const int32_t* positions;
   Segments segments;
-  Indices pages;
+  PageTable table;
   uint32_t heads, kv_heads, head_size;
   uint32_t window;  // 0: every position up to the query's
+  float theta;
+};
+struct PageScoresArgs {
+  Floats scores;  // [segments, width]
+  ConstFloats q;
+  ConstFloats bounds;
+  const int32_t* positions;
+  Segments segments;
+  PageTable table;
+  uint32_t heads, kv_heads, head_size;
+  float theta;
+};
+struct SelectPagesArgs {
+  Matrix<int32_t> pages, starts, shifts;  // [segments, count], the chosen
+  ConstFloats scores;  // [segments, width]
+  PageTable table;
+  uint32_t recent;
 };
 // gather: out[m] = x[rows[m]]; scatter: out[rows[m]] = x[m]; count rows either way.
 struct RowsArgs {
@@ -183,12 +204,21 @@ bool check_gated_norm(GatedNormArgs& args, const ct_device* device, const ct_ten
                       float epsilon);
 bool check_cache_append(CacheAppendArgs& args, const ct_device* device, const ct_tensor* keys,
                         const ct_tensor* values, const ct_tensor* k, const ct_tensor* v,
-                        const ct_tensor* positions, const ct_tensor* segments,
-                        const ct_tensor* pages);
+                        const ct_tensor* rows, const ct_tensor* bounds);
 bool check_attention(AttentionArgs& args, const ct_device* device, const ct_tensor* out,
                      const ct_tensor* q, const ct_tensor* keys, const ct_tensor* values,
                      const ct_tensor* positions, const ct_tensor* segments, const ct_tensor* pages,
-                     uint32_t head_size, uint32_t window);
+                     const ct_tensor* starts, const ct_tensor* shifts, uint32_t head_size,
+                     uint32_t window, float theta);
+bool check_page_scores(PageScoresArgs& args, const ct_device* device, const ct_tensor* scores,
+                       const ct_tensor* q, const ct_tensor* bounds, const ct_tensor* positions,
+                       const ct_tensor* segments, const ct_tensor* pages, const ct_tensor* starts,
+                       const ct_tensor* shifts, uint32_t head_size, float theta);
+bool check_select_pages(SelectPagesArgs& args, const ct_device* device,
+                        const ct_tensor* chosen_pages, const ct_tensor* chosen_starts,
+                        const ct_tensor* chosen_shifts, const ct_tensor* scores,
+                        const ct_tensor* pages, const ct_tensor* starts, const ct_tensor* shifts,
+                        uint32_t recent);
 bool check_gather_rows(RowsArgs& args, const ct_device* device, const ct_tensor* out,
                        const ct_tensor* x, const ct_tensor* rows);
 bool check_scatter_rows(RowsArgs& args, const ct_device* device, const ct_tensor* out,

@@ -111,15 +111,9 @@ bool check_rotary(RotaryArgs& args, const ct_device* device, const ct_tensor* ou
   const Call call{"ct_rotary", device};
   const Operand to{"out", out}, from{"x", x}, where{"positions", positions};
   if (!is_floats(call, from) || !is_floats_of(call, to, x->rows, x->columns, from) ||
-      !is_indices_of(call, where, 1, x->rows, from)) {
+      !is_indices_of(call, where, 1, x->rows, from) || !is_rotary(call, head_size, theta) ||
+      !divides(call, from, head_size, "head_size")) {
     return false;
-  }
-  if (!head_size || head_size % 2) {
-    return fail("%s: head_size is %u; pass an even number", call.name, head_size);
-  }
-  if (!divides(call, from, head_size, "head_size")) return false;
-  if (!(theta > 0 && theta <= __FLT_MAX__)) {
-    return fail("%s: theta is %g; pass a finite number above 0", call.name, double(theta));
   }
   const int32_t* values = static_cast<const int32_t*>(positions->data);
   for (uint32_t i = 0; i < x->rows; ++i) {

@@ -101,28 +101,67 @@ bool are_positions(const Call& call, const Operand& positions, const Segments& s
   return true;
 }
 
-bool are_pages(const Call& call, const Operand& pages, const Operand& positions,
-               const Segments& segments, const Operand& cache, uint32_t before) {
-  const ct_tensor& table = *pages.tensor;
-  const int32_t* values = index_row(positions);
-  const uint32_t width = table.columns, limit = cache.tensor->rows / CT_PAGE_TOKENS;
-  for (uint32_t s = 0; s < segments.count; ++s) {
-    const int32_t begin = segments.starts[s], end = segments.starts[s + 1];
-    if (begin == end) continue;
-    const uint32_t first = uint32_t(values[begin]), last = uint32_t(values[end - 1]);
-    const uint32_t lowest = first > before ? first - before : 0;
-    const uint32_t needed = last / CT_PAGE_TOKENS - lowest / CT_PAGE_TOKENS + 1;
-    if (needed > width) {
-      return fail("%s: segment %u needs positions %u to %u, %u pages, but pages is [%u, %u]; "
-                  "pass a wider table or fewer tokens",
-                  call.name, s, lowest, last, needed, table.rows, width);
+namespace {
+
+// The pages of segment s lie below limit, their starts rise and their shifts are not negative.
+bool is_page_list(const Call& call, const PageTable& table, uint32_t s, uint32_t limit) {
+  const int32_t *pages = table.pages.row(s), *starts = table.starts.row(s);
+  const int32_t* const shifts = table.shifts.row(s);
+  int32_t before = -1;
+  for (uint32_t e = 0; e < table.pages.columns; ++e) {
+    if (pages[e] == -1) continue;
+    if (pages[e] < 0 || uint32_t(pages[e]) >= limit) {
+      return fail("%s: pages[%u, %u] is %d; pass -1, or 0 up to but not with %u", call.name, s, e,
+                  pages[e], limit);
     }
-    const int32_t* row = index_row(pages) + s * table.stride;
-    for (uint32_t page = lowest / CT_PAGE_TOKENS; page <= last / CT_PAGE_TOKENS; ++page) {
-      const int32_t value = row[page % width];
-      if (value >= 0 && uint32_t(value) < limit) continue;
-      return fail("%s: pages[%u, %u] is %d but %s has %u pages; pass 0 up to but not with %u",
-                  call.name, s, page % width, value, cache.name, limit, limit);
+    if (starts[e] <= before) {
+      return fail("%s: starts[%u, %u] is %d after %d; pass starts of 0 or more that rise",
+                  call.name, s, e, starts[e], before);
+    }
+    if (shifts[e] < 0) {
+      return fail("%s: shifts[%u, %u] is %d; pass 0 or more", call.name, s, e, shifts[e]);
+    }
+    before = starts[e];
+  }
+  return true;
+}
+
+Indices index_table(const Operand& table) {
+  const ct_tensor& t = *table.tensor;
+  return {static_cast<const int32_t*>(t.data), t.rows, t.columns, t.stride};
+}
+
+}  // namespace
+
+bool check_page_table(PageTable& result, const Call& call, const PageOperands& table, uint64_t rows,
+                      uint64_t width, const Operand& other, uint32_t limit) {
+  const auto& [pages, starts, shifts] = table;
+  if (!is_indices_of(call, pages, rows, width, other) ||
+      !is_indices_of(call, starts, rows, pages.tensor->columns, pages) ||
+      !is_indices_of(call, shifts, rows, pages.tensor->columns, pages)) {
+    return false;
+  }
+  result = {index_table(pages), index_table(starts), index_table(shifts)};
+  for (uint32_t s = 0; s < result.pages.rows; ++s) {
+    if (!is_page_list(call, result, s, limit)) return false;
+  }
+  return true;
+}
+
+bool are_in_pages(const Call& call, const Operand& positions, const Segments& segments,
+                  const PageTable& table) {
+  const int32_t* values = index_row(positions);
+  for (uint32_t s = 0; s < segments.count; ++s) {
+    const int32_t *pages = table.pages.row(s), *starts = table.starts.row(s);
+    int32_t start = -1;  // of the last page that begins at or before the position, -1 for none
+    uint32_t next = 0;
+    for (int32_t i = segments.starts[s]; i < segments.starts[s + 1]; ++i) {
+      for (; next < table.pages.columns && (pages[next] < 0 || starts[next] <= values[i]); ++next) {
+        if (pages[next] >= 0) start = starts[next];
+      }
+      if (start >= 0 && uint32_t(values[i] - start) < CT_PAGE_TOKENS) continue;
+      return fail("%s: positions[%d] is %d, in no page of segment %u; list the page that holds it",
+                  call.name, i, values[i], s);
     }
   }
   return true;

@@ -19,10 +19,17 @@ bool check_segments(Segments& result, const Call& call, const Operand& segments,
 // Positions are 0 or more and rise by one in each segment.
 bool are_positions(const Call& call, const Operand& positions, const Segments& segments);
 
-// Every segment's pages, from that of the lowest position which its first token reaches, `before`
-// positions back (UINT32_MAX: position 0), to that of its last token, fit in the table's width and
-// lie in the cache.
-bool are_pages(const Call& call, const Operand& pages, const Operand& positions,
-               const Segments& segments, const Operand& cache, uint32_t before);
+struct PageOperands {
+  Operand pages, starts, shifts;
+};
+
+// Types, shapes and contents of the tables [rows, width], which `other` demands: pages are -1 or
+// below `limit`, and where there is a page, starts rise and shifts are 0 or more.
+bool check_page_table(PageTable& result, const Call& call, const PageOperands& table, uint64_t rows,
+                      uint64_t width, const Operand& other, uint32_t limit);
+
+// Every position lies in a page of its segment.
+bool are_in_pages(const Call& call, const Operand& positions, const Segments& segments,
+                  const PageTable& table);
 
 }  // namespace ct

@@ -127,6 +127,14 @@ bool is_apart_or_same(const Call& call, const Operand& out, const Operand& input
               call.name, out.name, input.name);
 }
 
+bool is_rotary(const Call& call, uint32_t head_size, float theta) {
+  if (!head_size || head_size % 2) {
+    return fail("%s: head_size is %u; pass an even number", call.name, head_size);
+  }
+  if (theta > 0 && theta <= __FLT_MAX__) return true;
+  return fail("%s: theta is %g; pass a finite number above 0", call.name, double(theta));
+}
+
 Floats floats(const Operand& operand) {
   const ct_tensor& t = *operand.tensor;
   return {static_cast<float*>(t.data), t.rows, t.columns, t.stride};

@@ -43,6 +43,18 @@ bool is_apart(const Call& call, const Operand& out, const Operand& input);
 // As is_apart, but both may be the very same view.
 bool is_apart_or_same(const Call& call, const Operand& out, const Operand& input);
 
+// As is_apart, for each input that is there.
+template <uint32_t count>
+bool are_apart(const Call& call, const Operand& out, const Operand (&inputs)[count]) {
+  for (const Operand& input : inputs) {
+    if (input.tensor && !is_apart(call, out, input)) return false;
+  }
+  return true;
+}
+
+// head_size is even and theta a finite number above 0: what a rotary embedding needs.
+bool is_rotary(const Call& call, uint32_t head_size, float theta);
+
 Floats floats(const Operand& operand);
 ConstFloats const_floats(const Operand& operand);
 Typed typed(const Operand& operand);

@@ -1,10 +1,11 @@
 // Attention over paged caches with grouped queries, an online softmax page by page.
 //
-// Pages begin at multiples of CT_PAGE_TOKENS of the absolute position, so what a query gathers, and
-// in which order, follows from its position alone: not from how a prompt was cut, nor other rows.
+// What a query gathers, and in which order, follows from the listed pages and its position alone:
+// not from how a prompt was cut, nor from other rows.
 #include "attention_page.h"
 #include "kernel_table.h"
-#include "parts.h"
+#include "page_table.h"
+#include "query_turns.h"
 
 namespace ct {
 namespace CT_TARGET {
@@ -48,8 +49,8 @@ struct AttentionTask {
 
 struct AttentionScratch {
   AttentionPage page;
-  float* queries;  // [rows * heads, stride]
-  AttentionHeads heads;  // of all rows
+  QueryTurns turns;  // of all rows' heads
+  AttentionHeads heads;  // of all rows; queries is that of the page at hand
 };
 
 // Lays scratch out (null will do to measure); returns its bytes.
@@ -65,8 +66,7 @@ uint64_t place_attention(AttentionScratch& to, const AttentionPlan& plan, uint32
   to.page.keys = place(CT_PAGE_TOKENS * stride);
   to.page.values = place(CT_PAGE_TOKENS * stride);
   to.page.stride = stride;
-  to.queries = place(queries * stride);
-  to.heads.queries = to.queries;
+  place_query_turns(to.turns, place, queries, head_size);
   to.heads.totals = place(queries * stride);
   to.heads.scores = place(queries * CT_PAGE_TOKENS);
   to.heads.greatest = place(queries);
@@ -79,14 +79,15 @@ AttentionHeads heads_from(const AttentionHeads& all, uint64_t i, uint64_t stride
           all.greatest + i, all.sums + i};
 }
 
-void begin_attention(const AttentionTask& task, const AttentionScratch& scratch) {
-  const uint32_t size = task.args.head_size;
+void begin_attention(const AttentionTask& task, AttentionScratch& scratch) {
   const uint64_t stride = scratch.page.stride;
-  for (uint32_t i = 0; i < task.rows * task.heads; ++i) {
+  const uint32_t count = task.rows * task.heads;
+  begin_query_turns(scratch.turns, count, task.args.theta, [&](uint32_t i) {
     const uint64_t head = task.first_head + i % task.heads;
-    const float* const query = task.args.q.row(task.first + i / task.heads) + head * size;
-    for (uint32_t c = 0; c < size; c += lanes) {
-      store(scratch.queries + i * stride + c, load_up_to(query + c, size - c));
+    return task.args.q.row(task.first + i / task.heads) + head * task.args.head_size;
+  });
+  for (uint32_t i = 0; i < count; ++i) {
+    for (uint64_t c = 0; c < stride; c += lanes) {
       store(scratch.heads.totals + i * stride + c, Vector{});
     }
     scratch.heads.greatest[i] = -__builtin_inff();
@@ -108,11 +109,10 @@ void end_attention(const AttentionTask& task, const AttentionScratch& scratch) {
 }
 
 template <typename T>
-void load_page(const AttentionTask& task, const AttentionPage& page, uint32_t number,
+void load_page(const AttentionTask& task, const AttentionPage& page, int32_t number,
                uint32_t begin, uint32_t end) {
   const AttentionArgs& args = task.args;
-  const int32_t* const table = args.pages.row(task.segment);
-  const uint64_t place = uint64_t(table[number % args.pages.columns]) * CT_PAGE_TOKENS + begin;
+  const uint64_t place = uint64_t(number) * CT_PAGE_TOKENS + begin;
   const uint64_t column = uint64_t{task.kv_head} * args.head_size;
   load_page_rows(page.keys + begin * page.stride, page.stride, args.keys.row<T>(place) + column,
                  args.keys.stride, end - begin, args.head_size);
@@ -121,48 +121,53 @@ void load_page(const AttentionTask& task, const AttentionPage& page, uint32_t nu
                  args.head_size);
 }
 
-// The part of page `number` in positions first ... last, as tokens of the page.
+// A page's tokens at positions first ... last, counted from its start; none where begin is not
+// below end. `stop` is the position behind the page.
 struct PageSpan {
   uint32_t begin, end;
 };
 
-PageSpan span_of_page(uint32_t number, uint32_t first, uint32_t last) {
-  const uint32_t start = number * CT_PAGE_TOKENS;
-  return {first > start ? first - start : 0, smaller(last - start + 1, CT_PAGE_TOKENS)};
+PageSpan span_of_page(uint32_t start, uint32_t stop, uint32_t first, uint32_t last) {
+  const uint32_t end = smaller(last + 1, stop);
+  return {first > start ? first - start : 0, end > start ? end - start : 0};
 }
 
-template <typename T>
-void attend_rows(const AttentionTask& task, const AttentionScratch& scratch, float scale) {
-  begin_attention(task, scratch);
-  const uint32_t lowest = task.lowest(0), last = task.position(task.rows - 1);
-  for (uint32_t number = lowest / CT_PAGE_TOKENS; number <= last / CT_PAGE_TOKENS; ++number) {
-    const PageSpan seen = span_of_page(number, lowest, last);
-    load_page<T>(task, scratch.page, number, seen.begin, seen.end);
-    for (uint32_t r = 0; r < task.rows; ++r) {
-      const uint32_t first = task.lowest(r), position = task.position(r);
-      if (number < first / CT_PAGE_TOKENS || number > position / CT_PAGE_TOKENS) continue;
-      const PageSpan span = span_of_page(number, first, position);
-      for (uint32_t h = 0; h < task.heads; h += 2) {
-        const uint64_t i = uint64_t{r} * task.heads + h;
-        const AttentionHeads heads = heads_from(scratch.heads, i, scratch.page.stride);
-        if (h + 1 < task.heads) {
-          attend_page<2>(heads, scratch.page, span.begin, span.end, scale);
-        } else {
-          attend_page<1>(heads, scratch.page, span.begin, span.end, scale);
-        }
+// A page in scratch, and the positions that it holds.
+void attend_page_rows(const AttentionTask& task, const AttentionScratch& scratch, uint32_t start,
+                      uint32_t stop, float scale) {
+  for (uint32_t r = 0; r < task.rows; ++r) {
+    const PageSpan span = span_of_page(start, stop, task.lowest(r), task.position(r));
+    if (span.begin >= span.end) continue;
+    for (uint32_t h = 0; h < task.heads; h += 2) {
+      const uint64_t i = uint64_t{r} * task.heads + h;
+      const AttentionHeads heads = heads_from(scratch.heads, i, scratch.page.stride);
+      if (h + 1 < task.heads) {
+        attend_page<2>(heads, scratch.page, span.begin, span.end, scale);
+      } else {
+        attend_page<1>(heads, scratch.page, span.begin, span.end, scale);
       }
     }
   }
-  end_attention(task, scratch);
 }
 
-uint32_t segment_of_row(const Segments& segments, uint32_t row) {
-  uint32_t low = 0, high = segments.count;  // the answer is in low ... high - 1
-  while (high - low > 1) {
-    const uint32_t middle = low + (high - low) / 2;
-    (uint32_t(segments.starts[middle]) <= row ? low : high) = middle;
+template <typename T>
+void attend_rows(const AttentionTask& task, AttentionScratch& scratch, float scale) {
+  begin_attention(task, scratch);
+  const uint32_t lowest = task.lowest(0), last = task.position(task.rows - 1);
+  const PageList list(task.args.table, task.segment);
+  for (uint32_t e = list.next(0), next; e < list.width; e = next) {
+    next = list.next(e + 1);
+    const uint32_t start = uint32_t(list.starts[e]);
+    if (start > last) break;
+    uint32_t stop = start + CT_PAGE_TOKENS;
+    if (next < list.width) stop = smaller(stop, uint32_t(list.starts[next]));
+    const PageSpan seen = span_of_page(start, stop, lowest, last);
+    if (seen.begin >= seen.end) continue;
+    load_page<T>(task, scratch.page, list.pages[e], seen.begin, seen.end);
+    scratch.heads.queries = turn_queries(scratch.turns, list.shifts[e]);
+    attend_page_rows(task, scratch, start, stop, scale);
   }
-  return low;
+  end_attention(task, scratch);
 }
 
 }  // namespace

@@ -84,19 +84,34 @@ int32_t ct_gated_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor
 }
 
 int32_t ct_cache_append(ct_device* device, ct_tensor* keys, ct_tensor* values, ct_tensor* k,
-                        ct_tensor* v, ct_tensor* positions, ct_tensor* segments,
-                        ct_tensor* pages) {
+                        ct_tensor* v, ct_tensor* rows, ct_tensor* bounds) {
   return call("ct_cache_append", &KernelTable::cache_append, check_cache_append, device,
-              Tensor(keys), Tensor(values), Tensor(k), Tensor(v), Tensor(positions),
-              Tensor(segments), Tensor(pages));
+              Tensor(keys), Tensor(values), Tensor(k), Tensor(v), Tensor(rows), Tensor(bounds));
 }
 
 int32_t ct_attention(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* keys,
                      ct_tensor* values, ct_tensor* positions, ct_tensor* segments,
-                     ct_tensor* pages, uint32_t head_size, uint32_t window) {
+                     ct_tensor* pages, ct_tensor* starts, ct_tensor* shifts, uint32_t head_size,
+                     uint32_t window, float theta) {
   return call("ct_attention", &KernelTable::attention, check_attention, device, Tensor(out),
               Tensor(q), Tensor(keys), Tensor(values), Tensor(positions), Tensor(segments),
-              Tensor(pages), head_size, window);
+              Tensor(pages), Tensor(starts), Tensor(shifts), head_size, window, theta);
+}
+
+int32_t ct_page_scores(ct_device* device, ct_tensor* scores, ct_tensor* q, ct_tensor* bounds,
+                       ct_tensor* positions, ct_tensor* segments, ct_tensor* pages,
+                       ct_tensor* starts, ct_tensor* shifts, uint32_t head_size, float theta) {
+  return call("ct_page_scores", &KernelTable::page_scores, check_page_scores, device,
+              Tensor(scores), Tensor(q), Tensor(bounds), Tensor(positions), Tensor(segments),
+              Tensor(pages), Tensor(starts), Tensor(shifts), head_size, theta);
+}
+
+int32_t ct_select_pages(ct_device* device, ct_tensor* chosen_pages, ct_tensor* chosen_starts,
+                        ct_tensor* chosen_shifts, ct_tensor* scores, ct_tensor* pages,
+                        ct_tensor* starts, ct_tensor* shifts, uint32_t recent) {
+  return call("ct_select_pages", &KernelTable::select_pages, check_select_pages, device,
+              Tensor(chosen_pages), Tensor(chosen_starts), Tensor(chosen_shifts), Tensor(scores),
+              Tensor(pages), Tensor(starts), Tensor(shifts), recent);
 }
 
 int32_t ct_gather_rows(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* rows) {

@@ -21,6 +21,8 @@ struct KernelTable {
   bool (*gated_norm)(ThreadPool&, const GatedNormArgs&);
   bool (*cache_append)(ThreadPool&, const CacheAppendArgs&);
   bool (*attention)(ThreadPool&, const AttentionArgs&);
+  bool (*page_scores)(ThreadPool&, const PageScoresArgs&);
+  bool (*select_pages)(ThreadPool&, const SelectPagesArgs&);
   bool (*gather_rows)(ThreadPool&, const RowsArgs&);
   bool (*scatter_rows)(ThreadPool&, const RowsArgs&);
   bool (*argmax)(ThreadPool&, const ArgmaxArgs&);

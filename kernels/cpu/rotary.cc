@@ -1,35 +1,22 @@
-// Rotary position embedding: turns each head's pairs (i, i + head_size/2).
+// Rotary position embedding of every head by its row's position.
+#include "rotary.h"
+
 #include "kernel_table.h"
-#include "parts.h"
 
 namespace ct {
 namespace CT_TARGET {
 namespace {
 
-// Models were trained with frequencies and angles rounded to f32; only sine and cosine are exact.
-void rotary_frequencies(float* frequencies, uint32_t head_size, float theta) {
-  for (uint32_t i = 0; i < head_size / 2; ++i) {
-    frequencies[i] = float(__builtin_pow(double(theta), -2.0 * i / head_size));
-  }
-}
+// Models were trained on angles rounded to f32, at positions below this; beyond them the rounding
+// would only be an error that grows.
+constexpr int32_t rotary_rounded_positions = 1 << 17;
 
 void rotary_angles(float* cosines, float* sines, const float* frequencies, uint32_t half,
                    int32_t position) {
   for (uint32_t i = 0; i < half; ++i) {
-    const float angle = float(position) * frequencies[i];
-    cosines[i] = float(__builtin_cos(double(angle)));
-    sines[i] = float(__builtin_sin(double(angle)));
-  }
-}
-
-void rotate_head(float* out, const float* x, const float* cosines, const float* sines,
-                 uint32_t half) {
-  for (uint32_t i = 0; i < half; i += lanes) {
-    const uint32_t n = half - i;
-    const Vector cosine = load_up_to(cosines + i, n), sine = load_up_to(sines + i, n);
-    const Vector first = load_up_to(x + i, n), second = load_up_to(x + half + i, n);
-    store_up_to(out + i, multiply_add(first, cosine, -(second * sine)), n);
-    store_up_to(out + half + i, multiply_add(second, cosine, first * sine), n);
+    const double exact = double(position) * double(frequencies[i]);
+    const double angle = position < rotary_rounded_positions ? double(float(exact)) : exact;
+    rotary_angle(cosines[i], sines[i], angle);
   }
 }
 

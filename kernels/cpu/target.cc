@@ -12,9 +12,11 @@
 #include "kernel_table.h"
 #include "linear.cc"
 #include "log_sum_exp.cc"
+#include "page_scores.cc"
 #include "rms_norm.cc"
 #include "rotary.cc"
 #include "rows.cc"
+#include "select_pages.cc"
 #include "top_k.cc"
 
 #define CT_TEXT_OF(name) #name
@@ -27,8 +29,9 @@ extern const KernelTable kernels;
 const KernelTable kernels = {CT_TEXT(CT_TARGET), embedding,   rms_norm,     linear,
                              add,                silu,        swiglu,       rotary,
                              dynamic_convolution, gated_delta, gated_norm,  cache_append,
-                             attention,          gather_rows, scatter_rows, argmax,
-                             top_k,              log_sum_exp, convert};
+                             attention,          page_scores, select_pages, gather_rows,
+                             scatter_rows,       argmax,      top_k,        log_sum_exp,
+                             convert};
 
 }  // namespace CT_TARGET
 }  // namespace ct

@@ -142,8 +142,9 @@ int32_t ct_swiglu(ct_device* device, ct_tensor* out, ct_tensor* gate, ct_tensor*
 
 /* Rotary embedding of each head of head_size elements (even), half-split pairing: element i turns
  * with element i + head_size/2 by the angle position * theta^(-2i/head_size). As in training, the
- * frequency and its product with the position are each rounded to f32. out and x are [N, heads *
- * head_size], positions[1, N] >= 0. out may alias x. */
+ * frequency and its product with the position are each rounded to f32; from position 2^17 on, where
+ * no model was trained, the product is not. out and x are [N, heads * head_size], positions[1, N]
+ * >= 0. out may alias x. */
 int32_t ct_rotary(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* positions,
                   uint32_t head_size, float theta);
 
@@ -174,22 +175,49 @@ int32_t ct_gated_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor
                       ct_tensor* weight, float epsilon);
 
 /* Paged caches: keys and values [pages * CT_PAGE_TOKENS, kv_heads * head_size], f32 or bf16 (both
- * the same). pages[S, width] lists the pages of each segment; the token at position p lives in row
- *   pages[s, (p / CT_PAGE_TOKENS) mod width] * CT_PAGE_TOKENS + p mod CT_PAGE_TOKENS,
- * so a table that is wide enough holds every position, and a narrow one is a ring for a sliding
- * window. positions[1, N] rise by one from token to token inside a segment. */
+ * the same); page e is the CT_PAGE_TOKENS rows from e * CT_PAGE_TOKENS on. bounds[pages, 2 *
+ * kv_heads * head_size] has the least and then the greatest of each column of a page's keys.
+ *
+ * Which pages a segment reads is told by three tables [S, width]. pages is -1 where there is none.
+ * starts is the position of a page's first token, which need not be a multiple of anything; it
+ * rises from page to page, and a page ends where the next begins, if that is earlier than after
+ * CT_PAGE_TOKENS tokens. shifts >= 0 moves a page nearer: the query, which ct_rotary turned to its
+ * position, is turned back for that page by shift * theta^(-2i/head_size), the frequency rounded to
+ * f32 and its product with the shift not. Starts and shifts of no page may be anything.
+ * positions[1, N] rise by one from token to token inside a segment. head_size is even. */
 
-/* Writes k, v [N, kv_heads * head_size] to their rows of the caches. */
+/* Writes k, v [N, kv_heads * head_size] to the rows rows[1, N], without repeats, of the caches, and
+ * brings bounds, which may be NULL, up to date with the keys as they are stored. A row that is the
+ * first of its page begins the page's bounds anew. */
 int32_t ct_cache_append(ct_device* device, ct_tensor* keys, ct_tensor* values, ct_tensor* k,
-                        ct_tensor* v, ct_tensor* positions, ct_tensor* segments, ct_tensor* pages);
+                        ct_tensor* v, ct_tensor* rows, ct_tensor* bounds);
 
 /* out[N, heads * head_size] = softmax(q . keys / sqrt(head_size)) . values for each query head;
- * head h reads kv head h / (heads / kv_heads). The query at position p sees positions max(0, p -
- * window + 1) ... p, all of them when window is 0. They must have been appended, and must all lie
- * within the `width` pages that the table can hold when the segment's last token is appended. */
+ * head h reads kv head h / (heads / kv_heads). The query at position p sees the tokens of the
+ * segment's pages at positions max(0, p - window + 1) ... p, or 0 ... p when window is 0. Its own
+ * must be among them. */
 int32_t ct_attention(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* keys,
                      ct_tensor* values, ct_tensor* positions, ct_tensor* segments, ct_tensor* pages,
-                     uint32_t head_size, uint32_t window);
+                     ct_tensor* starts, ct_tensor* shifts, uint32_t head_size, uint32_t window,
+                     float theta);
+
+/* How near each page comes to being the best of any query head of its segment:
+ *   u(n, h, e) = sum over i of max(q_i * least_i, q_i * greatest_i) / sqrt(head_size)
+ *   scores[s, e] = max over rows n of s and heads h of  u(n, h, e) - max over e' of u(n, h, e')
+ * over the pages that begin at or before the row's position; -infinity where there is no page or no
+ * such row. u bounds q . key / sqrt(head_size) over the page's tokens. scores[S, width], q[N, heads
+ * * head_size]. */
+int32_t ct_page_scores(ct_device* device, ct_tensor* scores, ct_tensor* q, ct_tensor* bounds,
+                       ct_tensor* positions, ct_tensor* segments, ct_tensor* pages,
+                       ct_tensor* starts, ct_tensor* shifts, uint32_t head_size, float theta);
+
+/* Chooses `count` of each segment's pages: the first, the last `recent`, and of the others those
+ * with the greatest scores[S, width], of equal ones the first; NaN counts as less than everything.
+ * Writes them in their order to chosen_pages, chosen_starts, chosen_shifts [S, count], then pages
+ * of -1 with starts and shifts of 0. recent < count <= width. */
+int32_t ct_select_pages(ct_device* device, ct_tensor* chosen_pages, ct_tensor* chosen_starts,
+                        ct_tensor* chosen_shifts, ct_tensor* scores, ct_tensor* pages,
+                        ct_tensor* starts, ct_tensor* shifts, uint32_t recent);
 
 /* out[M, D] = x[rows[m], :], rows[1, M]. */
 int32_t ct_gather_rows(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* rows);

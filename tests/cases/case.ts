@@ -25,8 +25,14 @@ export const OPERANDS: Readonly<Record<OperatorName, readonly string[]>> = {
   // deno-fmt-ignore
   gatedDelta: ["out", "q", "k", "v", "a", "b", "aLog", "dtBias", "state", "segments", "slots"],
   gatedNorm: ["out", "x", "gate", "weight"],
-  cacheAppend: ["keys", "values", "k", "v", "positions", "segments", "pages"],
-  attention: ["out", "q", "keys", "values", "positions", "segments", "pages"],
+  cacheAppend: ["keys", "values", "k", "v", "rows", "bounds"],
+  // deno-fmt-ignore
+  attention: ["out", "q", "keys", "values", "positions", "segments", "pages", "starts", "shifts"],
+  // deno-fmt-ignore
+  pageScores: ["scores", "q", "bounds", "positions", "segments", "pages", "starts", "shifts"],
+  // deno-fmt-ignore
+  selectPages: ["chosenPages", "chosenStarts", "chosenShifts", "scores", "pages", "starts",
+    "shifts"],
   gatherRows: ["out", "x", "rows"],
   scatterRows: ["out", "x", "rows"],
   argmax: ["out", "x"],

@@ -81,10 +81,9 @@ const ANY_ROWS = [
   "gatedDelta state",
   "gatherRows x",
   "scatterRows out",
+  "pageScores bounds",
 ];
 const ANY_COLUMNS = [
-  "cacheAppend pages",
-  "attention pages",
   "argmax x",
   "topK x",
   "logSumExp x",
@@ -150,7 +149,7 @@ function wrongRows(): WrongCall[] {
 function wrongSegments(): WrongCall[] {
   const recurrent = ["dynamicConvolution", "gatedDelta"] as const;
   return [
-    ...([...recurrent, "cacheAppend", "attention"] as const).flatMap((operator) => [
+    ...([...recurrent, "attention", "pageScores"] as const).flatMap((operator) => [
       wrongRow(operator, "segments", 1, 2, 4),
       wrongRow(operator, "segments", 0, 3, 2),
       wrongRow(operator, "segments", 0, 1, 3),
@@ -167,21 +166,34 @@ function wrongSegments(): WrongCall[] {
 }
 
 function wrongPages(): WrongCall[] {
-  // The last token sees 33 positions, three pages in a table of two.
-  const farther = { ...validCall("attention").operands["positions"]!, fill: list(15, 16, 31, 32) };
-  const tooNarrow = wrong("attention", "pages", "is too narrow for what a token sees", {});
-  const operands = { ...tooNarrow.test.operands, positions: farther };
+  const wrongTable = (operator: OperatorName, name: string, ...rows: readonly number[][]) =>
+    wrong(operator, name, `is ${rows.join(" and ")}`, { fill: table(rows) });
   return [
-    ...(["cacheAppend", "attention"] as const).flatMap((operator) => [
+    wrongRow("cacheAppend", "rows", 63, -1, 1, 16),
+    wrongRow("cacheAppend", "rows", 63, 64, 1, 16),
+    wrongRow("cacheAppend", "rows", 63, 0, 63, 16),
+    wrong("cacheAppend", "values", "is bf16 and keys is f32", { type: "bf16" }),
+    wrong("attention", "values", "is bf16 and keys is f32", { type: "bf16" }),
+    ...(["pageScores", "attention"] as const).flatMap((operator) => [
       wrongRow(operator, "positions", -1, 0, 5, 6),
-      wrongRow(operator, "positions", 3, 5, 5, 6),
-      wrongRow(operator, "positions", 3, 4, 6, 5),
-      wrong(operator, "pages", "is too narrow", { columns: 1, fill: table([[0], [1]]) }),
-      wrong(operator, "pages", "holds -1", { fill: table([[3, -1], [1, 2]]) }),
-      wrong(operator, "pages", "holds a page too high", { fill: table([[3, 0], [4, 2]]) }),
-      wrong(operator, "values", "is bf16 and keys is f32", { type: "bf16" }),
+      wrongRow(operator, "positions", 15, 17, 5, 6),
+      wrongRow(operator, "positions", 15, 16, 6, 5),
+      wrongTable(operator, "pages", [3, -2], [-1, 2]),
+      wrongTable(operator, "pages", [3, 0], [-1, 4]),
+      wrongTable(operator, "starts", [-1, 16], [7, 3]),
+      wrongTable(operator, "starts", [16, 15], [7, 3]),
+      wrongTable(operator, "starts", [16, 16], [7, 3]),
+      wrongTable(operator, "shifts", [5, -1], [7, 2]),
     ]),
-    { ...tooNarrow, test: { ...tooNarrow.test, operands } },
+    wrongRow("attention", "positions", 31, 32, 5, 6), // a token behind the last page
+    wrongRow("attention", "positions", 15, 16, 2, 3), // a token before the first page
+    wrongTable("attention", "positions", [40, 41, 5, 6]), // no token in a page
+    wrongTable("selectPages", "pages", [3, -1, 0, 7], [1, -2, 5, 6]),
+    wrongTable("selectPages", "starts", [0, 9, 16, 32], [0, 3, 3, 40]),
+    wrongTable("selectPages", "shifts", [5, 9, 1, -1], [0, 0, 0, 0]),
+    ...["chosenPages", "chosenStarts", "chosenShifts"].map((name) =>
+      wrong("selectPages", name, "has no columns", { columns: 0 })
+    ),
   ];
 }
 
@@ -203,9 +215,19 @@ function wrongScalars(): WrongCall[] {
     scalar("rotary", "theta", 6, NaN),
     scalar("rotary", "theta", 6, Infinity),
     scalar("gatedDelta", "chunk", 129),
-    scalar("attention", "head_size", 0, 0),
-    scalar("attention", "head_size", 5, 0),
-    scalar("attention", "keys", 32, 0), // one query head, half a kv head
+    scalar("attention", "head_size", 0, 0, 1e4),
+    scalar("attention", "head_size", 5, 0, 1e4),
+    scalar("attention", "head_size", 6, 0, 1e4),
+    scalar("attention", "keys", 32, 0, 1e4), // one query head, half a kv head
+    scalar("attention", "theta", 8, 0, 0),
+    scalar("attention", "theta", 8, 0, NaN),
+    scalar("pageScores", "head_size", 0, 1e4),
+    scalar("pageScores", "head_size", 1, 1e4),
+    scalar("pageScores", "head_size", 6, 1e4),
+    scalar("pageScores", "bounds", 32, 1e4), // one query head, half a kv head
+    scalar("pageScores", "theta", 8, Infinity),
+    scalar("selectPages", "recent", 4),
+    scalar("selectPages", "recent", 2 ** 32 - 1),
   ];
 }
 

@@ -10,11 +10,11 @@ import { type Part, runParts, segmentsOf, tokensOf } from "../split_case.ts";
 
 /**
  * Tokens alone give what they give in their batch. A chunked recurrence is another order of its
- * sums.
+ * sums, and the scores of pages are those of a segment, not of a token.
  */
 export function checkTokens(ops: Ops, test: OperatorCase): void {
   const isChunked = test.operator === "gatedDelta" && test.scalars[0] !== 0;
-  if (!isChunked) checkParts(ops, test, tokensOf);
+  if (!isChunked && test.operator !== "pageScores") checkParts(ops, test, tokensOf);
 }
 
 /** Segments alone give what they give in their batch. */
@@ -43,8 +43,9 @@ export function checkThreads(one: Ops, several: Ops, test: OperatorCase): void {
   expectSameBits(test, expected, run(several, test, inputs, "strided"));
 }
 
-/** A batch of no tokens, and a segment of none, change nothing. */
+/** A batch of no tokens, and a segment of none, change nothing; such a segment's pages score −∞. */
 export function checkEmpty(ops: Ops, test: OperatorCase): void {
+  if (test.operator === "pageScores") return; // among its cases
   const inputs = inputsOf(test);
   const results = runParts(ops, test, inputs, [{ start: 0, count: 0, segment: 0 }]);
   expectSameBits(test, inputs, results);

@@ -18,12 +18,14 @@ import { normal } from "../cases/random.ts";
 
 const x = (rows: number, columns: number) => input(rows, columns, normal());
 
-// Two segments of two tokens, in slots 2 and 0 of three and in two pages each of four.
+// Two segments of two tokens, in slots 2 and 0 of three and in up to two pages each of four.
 const RAGGED = { segments: indexRow(0, 2, 4), slots: indexRow(2, 0) };
 const PAGED = {
   positions: indexRow(15, 16, 3, 4),
   segments: indexRow(0, 2, 4),
-  pages: indexTable([[3, 0], [1, 2]]),
+  pages: indexTable([[3, 0], [-1, 2]]),
+  starts: indexTable([[0, 16], [7, 3]]),
+  shifts: indexTable([[5, 0], [7, 2]]),
 };
 
 type Call = readonly [Readonly<Record<string, Operand>>, ...(readonly number[])];
@@ -64,12 +66,27 @@ const CALLS: Readonly<Record<OperatorName, Call>> = {
     values: state(64, 16, normal()),
     k: x(4, 16),
     v: x(4, 16),
-    ...PAGED,
+    rows: indexRow(63, 0, 1, 16),
+    bounds: state(4, 32, normal()),
   }],
   attention: [
     { out: output(4, 32), q: x(4, 32), keys: x(64, 16), values: x(64, 16), ...PAGED },
     8,
     0,
+    1e4,
+  ],
+  pageScores: [{ scores: output(2, 2), q: x(4, 32), bounds: x(4, 32), ...PAGED }, 8, 1e4],
+  selectPages: [
+    {
+      chosenPages: output(2, 4, "i32"),
+      chosenStarts: output(2, 4, "i32"),
+      chosenShifts: output(2, 4, "i32"),
+      scores: x(2, 4),
+      pages: indexTable([[3, -1, 0, 7], [1, 2, 5, 6]]),
+      starts: indexTable([[0, 9, 16, 32], [0, 3, 5, 40]]),
+      shifts: indexTable([[5, 9, 1, 0], [0, 0, 0, 0]]),
+    },
+    2,
   ],
   gatherRows: [{ out: output(2, 6), x: x(5, 6), rows: indexRow(4, 0) }],
   scatterRows: [{ out: state(5, 6, normal()), x: x(2, 6), rows: indexRow(4, 0) }],

@@ -118,7 +118,8 @@ export function rotary(
     for (let start = 0; start < x.columns; start += headSize) {
       for (let i = 0; i < half; i++) {
         const frequency = round(theta ** (-2 * i / headSize));
-        const angle = round(places[n]! * frequency);
+        const product = places[n]! * frequency;
+        const angle = places[n]! < 2 ** 17 ? round(product) : product;
         const first = from.row(n)[start + i]!;
         const second = from.row(n)[start + half + i]!;
         to.row(n)[start + i] = first * Math.cos(angle) - second * Math.sin(angle);
