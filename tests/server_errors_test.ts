@@ -116,21 +116,6 @@ Deno.test("createServer() refuses requests with the status that says why", async
   await expect(415, "unsupported_content_type", CHAT, post("a=b", form));
 });
 
-Deno.test("createServer() refuses a prompt that no session can hold", async () => {
-  await using runtime = await loadFable({ attentionBudget: 64 });
-  const app = createServer(runtime);
-  for (const stream of [false, true]) {
-    const body = { prompt: Array(65).fill(300), stream };
-    const response = await app.request(COMPLETIONS, post(body));
-    const { error }: Json = await response.json();
-    assertEquals([response.status, error.code], [400, "context_length_exceeded"]);
-    assertMatch(error.message, /65 tokens.*64/);
-  }
-  const fits = await app.request(COMPLETIONS, post({ prompt: Array(60).fill(300) }));
-  const { choices }: Json = await fits.json();
-  assertEquals(choices[0].finish_reason, "length");
-});
-
 Deno.test("createServer() leaks nothing of its own failures, and logs them", async () => {
   const runtime = await loadFable();
   const lines: string[] = [];

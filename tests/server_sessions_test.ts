@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Hono } from "hono";
 import { createServer } from "../src/server/app.ts";
 import { GREEDY_IDS, loadFable } from "./fable.ts";
@@ -108,4 +108,20 @@ Deno.test("createServer() logs one line for each request", async () => {
   await ask(app, COMPLETIONS, GREEDY);
   await app.request("/nowhere");
   assertEquals(lines, ["GET /health 200 ", "POST /v1/completions 200 ", "GET /nowhere 404 "]);
+});
+
+Deno.test("createServer() tells what was reused and where attention stopped being exact", async () => {
+  await using runtime = await loadFable({ attentionBudget: 96 });
+  const app = createServer(runtime);
+  const prompt = Array.from({ length: 90 }, (_, i) => 300 + i);
+  const ask = async (body: object): Promise<Json> =>
+    await (await app.request("/v1/completions", post({ max_tokens: 4, ...body }))).json();
+  const short = await ask({ prompt });
+  assertEquals([short.usage.exact, short.usage.inexact_from], [true, undefined]);
+  const long = await ask({ prompt: [...prompt, ...prompt] });
+  assertEquals(long.usage.prompt_tokens_details.cached_tokens, 90);
+  assertEquals([long.usage.exact, long.usage.inexact_from], [false, 90]);
+  const other = await ask({ prompt: [...prompt.slice(0, 60), 5, 6] });
+  assertEquals(other.usage.prompt_tokens_details.cached_tokens, 0);
+  assertStringIncludes(other.usage.prompt_tokens_details.not_cached, "60 tokens are known");
 });

@@ -32,11 +32,20 @@ Deno.test("completions() continues texts and token ids alike", async () => {
     object: "text_completion",
     model: "fable",
     choices: [{ index: 0, text, logprobs: null, finish_reason: "length" }],
-    usage: { prompt_tokens: 5, completion_tokens: 8, total_tokens: 13 },
+    usage: {
+      prompt_tokens: 5,
+      completion_tokens: 8,
+      total_tokens: 13,
+      prompt_tokens_details: { cached_tokens: 0 },
+      exact: true,
+    },
   });
   const both = await ask(app, COMPLETIONS, { ...GREEDY, prompt: [PROMPT_IDS, PROMPT_IDS], n: 1 });
   assertEquals(both.choices.map((choice: Json) => choice.text), [text, text]);
-  assertEquals(both.usage, { prompt_tokens: 10, completion_tokens: 16, total_tokens: 26 });
+  const { prompt_tokens_details, ...usage } = both.usage;
+  const counts = { prompt_tokens: 10, completion_tokens: 16, total_tokens: 26 };
+  assertEquals(usage, { ...counts, exact: true });
+  assertEquals(prompt_tokens_details, { cached_tokens: 10 });
   const ids = await ask(app, COMPLETIONS, { ...GREEDY, prompt: PROMPT_IDS, max_tokens: null });
   assertEquals(ids.usage.completion_tokens, 16);
 });
@@ -57,6 +66,8 @@ Deno.test("chatCompletions() answers with a message", async () => {
     prompt_tokens: prompt,
     completion_tokens: 12,
     total_tokens: prompt + 12,
+    prompt_tokens_details: { cached_tokens: 0 },
+    exact: true,
   });
   const parts = [{ role: "user", content: [{ type: "text", text: USER[0]!.content }] }];
   const again = await ask(app, CHAT, { ...body, messages: parts });
@@ -79,7 +90,9 @@ Deno.test("chatCompletions() streams the same text as it gives whole", async () 
   assert(all.every(({ object }) => object === "chat.completion.chunk"));
   assertEquals(all[0].choices[0].delta, { role: "assistant", content: "", refusal: null });
   const last = all.pop();
-  assertEquals([last.choices, last.usage], [[], whole.usage]);
+  const cached = { cached_tokens: whole.usage.prompt_tokens };
+  assertEquals(last.choices, []);
+  assertEquals(last.usage, { ...whole.usage, prompt_tokens_details: cached });
   assert(all.every(({ usage }) => usage === null));
   const { delta, finish_reason } = all.at(-1).choices[0];
   assertEquals([delta, finish_reason], [{}, whole.choices[0].finish_reason]);
