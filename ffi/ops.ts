@@ -209,21 +209,12 @@ export class NativeOps implements Ops {
     window: number,
     theta: number,
   ): void {
+    // deno-fmt-ignore
     check(
       this.#library.ct_attention(
-        this.#device.handle,
-        handleOf(out),
-        handleOf(q),
-        handleOf(keys),
-        handleOf(values),
-        handleOf(positions),
-        handleOf(segments),
-        handleOf(pages),
-        handleOf(starts),
-        handleOf(shifts),
-        headSize,
-        window,
-        theta,
+        this.#device.handle, handleOf(out), handleOf(q), handleOf(keys), handleOf(values),
+        handleOf(positions), handleOf(segments), handleOf(pages), handleOf(starts),
+        handleOf(shifts), headSize, window, theta,
       ),
     );
   }
@@ -240,19 +231,11 @@ export class NativeOps implements Ops {
     headSize: number,
     theta: number,
   ): void {
+    // deno-fmt-ignore
     check(
       this.#library.ct_page_scores(
-        this.#device.handle,
-        handleOf(scores),
-        handleOf(q),
-        handleOf(bounds),
-        handleOf(positions),
-        handleOf(segments),
-        handleOf(pages),
-        handleOf(starts),
-        handleOf(shifts),
-        headSize,
-        theta,
+        this.#device.handle, handleOf(scores), handleOf(q), handleOf(bounds), handleOf(positions),
+        handleOf(segments), handleOf(pages), handleOf(starts), handleOf(shifts), headSize, theta,
       ),
     );
   }
@@ -267,17 +250,11 @@ export class NativeOps implements Ops {
     shifts: Tensor,
     recent: number,
   ): void {
+    // deno-fmt-ignore
     check(
       this.#library.ct_select_pages(
-        this.#device.handle,
-        handleOf(chosenPages),
-        handleOf(chosenStarts),
-        handleOf(chosenShifts),
-        handleOf(scores),
-        handleOf(pages),
-        handleOf(starts),
-        handleOf(shifts),
-        recent,
+        this.#device.handle, handleOf(chosenPages), handleOf(chosenStarts), handleOf(chosenShifts),
+        handleOf(scores), handleOf(pages), handleOf(starts), handleOf(shifts), recent,
       ),
     );
   }

@@ -173,9 +173,9 @@ export interface Ops {
    *
    * `pages[S, width]` lists the pages that each segment reads, −1 for none, in the order of
    * `starts[S, width]`, the position of each page's first token, which need not be a multiple of
-   * anything. The query at position p (`positions[1, N]`, rising by one in a segment) sees the
-   * tokens of these pages at positions p − window + 1 … p, or 0 … p when `window` is 0, and needs
-   * its own among them.
+   * anything; a page that is only partly filled ends where the next begins. The query at position p
+   * (`positions[1, N]`, rising by one in a segment) sees the tokens of these pages at positions
+   * p − window + 1 … p, or 0 … p when `window` is 0, and needs its own among them.
    *
    * `shifts[S, width]` ≥ 0 moves a page nearer: the query, which {@linkcode Ops.rotary} turned to
    * its position, is turned back by `shift · theta^(−2i/headSize)` for that page; the frequency is
@@ -202,8 +202,9 @@ export interface Ops {
    * scores[s, e] = max over rows n of s and heads h of  u(n, h, e) − max_e' u(n, h, e')
    * ```
    * over the pages e that begin at or before the row's position; −∞ where there is no page or no
-   * such row. u bounds q · key over the page's tokens. `scores[S, width]`; the other operands are
-   * as in {@linkcode Ops.attention}, `q` turned back by the page's shift there too.
+   * such row. u bounds the score of q with any of the page's tokens. `scores[S, width]`,
+   * `bounds` as in {@linkcode Ops.cacheAppend}; the other operands are as in
+   * {@linkcode Ops.attention}, `q` turned back by the page's shift there too.
    */
   pageScores(
     scores: Tensor,
