@@ -30,7 +30,9 @@ export interface EngineParts {
   readonly model: JetNemotron;
   readonly pool: StatePool;
   readonly batch: BatchBuffers;
-  /** Tokens of a prompt that go through the model in one pass. */
+  /** Tokens of the pieces that prompts are cut into. */
+  readonly deltaChunk: number;
+  /** Most tokens of prompts that go through the model in one pass. */
   readonly prefillPiece: number;
 }
 
@@ -47,7 +49,7 @@ export class Engine implements Disposable {
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#freeSlots = Array.from({ length: parts.pool.slots }, (_, i) => parts.pool.slots - 1 - i);
-    this.#scheduler = new Scheduler(parts.prefillPiece);
+    this.#scheduler = new Scheduler({ piece: parts.deltaChunk, prefill: parts.prefillPiece });
     this.#sampling = new SamplerScratch(parts.ops, parts.config.vocabularySize);
     this.#logitRows = new LogitRows(parts.ops, parts.model, parts.config, parts.pool.slots);
   }
@@ -164,7 +166,11 @@ export class Engine implements Disposable {
     const running = [...this.#sessions.values()].filter(canRun);
     const work: Work[] = running.flatMap((session) => neededWork(session));
     const shares = this.#scheduler.plan(work);
-    if (shares.length > 0) this.#pass(shares);
+    if (shares.length > 0) {
+      const start = performance.now();
+      this.#pass(shares);
+      this.#scheduler.observe(performance.now() - start);
+    }
     for (const session of running) this.#sample(session);
     const events = this.#events;
     this.#events = [];

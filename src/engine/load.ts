@@ -51,7 +51,9 @@ export function loadEngine(
   const batch = stack.use(new BatchBuffers(ops, pool, maxRows));
   const { deltaChunk, prefillPiece } = options;
   const model = stack.use(new JetNemotron(ops, config, weights, pool, { maxRows, deltaChunk }));
-  const engine = stack.use(new Engine({ ops, config, model, pool, batch, prefillPiece }));
+  const engine = stack.use(
+    new Engine({ ops, config, model, pool, batch, deltaChunk, prefillPiece }),
+  );
   const memory = {
     weights: weightBytes,
     scratch: ops.bytes - atStart - weightBytes - pool.bytes * pool.slots,
