@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createClient } from "@redis/client";
 import { RedisStore } from "../src/store/redis.ts";
 import { StoreError } from "../src/store/store.ts";
-import { Folder, lacksRedis, printed, program, RedisServer } from "./stores.ts";
+import { delay, Folder, lacksRedis, printed, program, RedisServer } from "./stores.ts";
 
 const ignore = lacksRedis();
 
@@ -12,7 +12,7 @@ async function eventually<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await delay(10);
     }
   }
   return await work();

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Buffer } from "node:buffer";
 import type { SnapshotStore, StoreFailure, StoreOptions } from "../src/store/store.ts";
 import { StoreError } from "../src/store/store.ts";
-import { STORE_KINDS } from "./stores.ts";
+import { delay, leaseAfterExpiry, STORE_KINDS } from "./stores.ts";
 
 const LONG = 60_000;
 
@@ -21,20 +22,6 @@ async function keys(store: SnapshotStore): Promise<string[]> {
 async function assertRefused(reason: StoreFailure, work: () => Promise<unknown>, text: string) {
   const error = await assertRejects(work, StoreError, text);
   assertEquals(error.reason, reason);
-}
-
-/** Waits for a lease that ends by itself. */
-async function leaseAfterExpiry(store: SnapshotStore, key: string, owner: string) {
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    const lease = await store.lease(key, owner, LONG);
-    if (lease) return lease;
-    await delay(2);
-  }
-  throw new Error(`The lease of ${key} does not expire`);
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** What every store does. */
@@ -74,7 +61,7 @@ const BEHAVIOURS: Record<string, (open: Open) => Promise<void>> = {
     const value = bytes(20e6);
     await store.put("a", value);
     const stored = await store.get("a");
-    assert(stored !== undefined && same(stored, value));
+    assert(stored !== undefined && Buffer.from(stored).equals(value));
   },
 
   "put() takes any well-formed key": async (open) => {
@@ -282,10 +269,6 @@ const SHARED: typeof BEHAVIOURS = {
     await assertRefused("fenced", () => two.put("a", bytes(2), late), '"next" was granted');
   },
 };
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
 
 for (const { name, shared, missing, start } of STORE_KINDS) {
   for (const [behaviour, check] of Object.entries({ ...BEHAVIOURS, ...(shared ? SHARED : {}) })) {

@@ -6,7 +6,7 @@
 import { MemoryStore } from "../src/store/memory.ts";
 import { RedisStore } from "../src/store/redis.ts";
 import { SqliteStore } from "../src/store/sqlite.ts";
-import type { SnapshotStore, StoreOptions } from "../src/store/store.ts";
+import type { Lease, SnapshotStore, StoreOptions } from "../src/store/store.ts";
 
 /** What stores of one kind stand on. Disposing removes it; its stores are closed before. */
 export interface Ground extends AsyncDisposable {
@@ -149,4 +149,23 @@ export async function printed(process: Deno.ChildProcess): Promise<string> {
   const decoder = new TextDecoder();
   if (!success) throw new Error(decoder.decode(stderr));
   return decoder.decode(stdout);
+}
+
+/** Waits for a lease that ends by itself. */
+export async function leaseAfterExpiry(
+  store: SnapshotStore,
+  key: string,
+  owner: string,
+): Promise<Lease> {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const lease = await store.lease(key, owner, 60_000);
+    if (lease) return lease;
+    await delay(2);
+  }
+  throw new Error(`The lease of ${key} does not expire`);
+}
+
+/** Waits. */
+export function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

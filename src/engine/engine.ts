@@ -29,7 +29,9 @@ import { decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
 
 /** What an engine runs on. It owns none of it. */
 export interface EngineParts extends PassParts {
-  /** Tokens of a prompt that go through the model in one pass. */
+  /** Tokens of the pieces that prompts are cut into. */
+  readonly deltaChunk: number;
+  /** Most tokens of prompts that go through the model in one pass. */
   readonly prefillPiece: number;
   /** Tells this model from others. */
   readonly fingerprint: string;
@@ -47,10 +49,10 @@ export class Engine implements Disposable {
   readonly #events = new EventLog();
 
   constructor(parts: EngineParts) {
-    const { ops, config, pool, prefillPiece } = parts;
+    const { ops, config, pool } = parts;
     this.#parts = parts;
     this.#sessions = new Sessions(config, pool);
-    this.#scheduler = new Scheduler(prefillPiece);
+    this.#scheduler = new Scheduler({ piece: parts.deltaChunk, prefill: parts.prefillPiece });
     this.#sampling = new SamplerScratch(ops, config.vocabularySize);
     this.#modelPass = new ModelPass(parts);
     this.#checkpoints = new Checkpoints(ops, pool, parts.checkpoints);
@@ -177,7 +179,11 @@ export class Engine implements Disposable {
   step(): EngineEvent[] {
     const running = this.#sessions.all.filter(canRun);
     const shares = this.#scheduler.plan(running.flatMap(neededWork));
-    if (shares.length > 0) this.#pass(shares);
+    if (shares.length > 0) {
+      const start = performance.now();
+      this.#pass(shares);
+      this.#scheduler.observe(performance.now() - start);
+    }
     for (const session of running) this.#sample(session);
     return this.#events.take();
   }

@@ -65,6 +65,7 @@ export function loadEngine(
       model,
       pool,
       batch,
+      deltaChunk,
       prefillPiece,
       fingerprint: loaded.fingerprint,
       checkpoints: { maxBytes: options.prefixCache, interval: CHECKPOINT_INTERVAL },

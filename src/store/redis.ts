@@ -31,9 +31,7 @@ const CONNECT_MS = 5000;
 const SILENCE_MS = 30_000;
 /** Longest pause between attempts to connect again. */
 const RETRY_MS = 2000;
-/**
- * How long a value that was sent may wait to become a snapshot, should this process die between.
- */
+/** How long what was sent waits to become a snapshot, should this process die between. */
 const SENT_SECONDS = 600;
 
 /**
@@ -91,8 +89,7 @@ export class RedisStore implements SnapshotStore {
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     checkKey(key);
-    // Scripts copy their arguments: so the bytes go first, by themselves, under a name of their
-    // own.
+    // Scripts copy their arguments: so the bytes go first, under a name of their own.
     const fresh = `${this.#prefix}:sent:${crypto.randomUUID()}`;
     const value = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const { keep, fence } = options;

@@ -132,9 +132,7 @@ redis.call('PEXPIRE', name('lease', key), ARGV[3] + ${FENCE_MEMORY_MS})
 return fence
 `;
 
-/**
- * Moves the end of a lease. `ARGV`: key, fence, milliseconds. Gives 1, or 0 if it is not newest.
- */
+/** Moves the end of a lease. `ARGV`: key, fence, milliseconds. Gives 1; 0 if it is not newest. */
 export const EXTEND = COMMON + `
 local _, granted = newest(key)
 if granted ~= tonumber(ARGV[2]) then return 0 end
