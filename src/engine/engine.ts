@@ -10,7 +10,7 @@ import { type CheckpointOptions, Checkpoints } from "./checkpoints.ts";
 import { EventLog, factsOf } from "./event_log.ts";
 import { generateToken } from "./generate_token.ts";
 import { ModelPass, type PassParts } from "./model_pass.ts";
-import { Sampler, SamplerScratch } from "./sampler.ts";
+import { SamplerScratch } from "./sampler.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
 import {
   type AppendJob,
@@ -19,6 +19,7 @@ import {
   canRun,
   type EngineSession,
   expectRoom,
+  generateJob,
   held,
   neededWork,
   nextSegment,
@@ -60,7 +61,7 @@ export class Engine implements Disposable {
 
   /** Opens an empty session whose full attention holds at most `attentionBudget` tokens. */
   open(id: number, attentionBudget: number): void {
-    this.#opened(id, () => ({ attentionBudget, state: undefined }));
+    this.#opened(id, () => ({ attentionBudget }));
   }
 
   /** Opens a session with the state of a snapshot. */
@@ -74,9 +75,9 @@ export class Engine implements Disposable {
   /** Opens a session with the state of another one. */
   fork(id: number, from: number): void {
     this.#opened(id, () => {
-      const source = this.#sessions.idle(from);
-      const state = exportSession(this.#parts.ops, this.#parts.pool, source);
-      return { attentionBudget: source.attentionBudget, state };
+      const { ops, pool } = this.#parts;
+      const state = exportSession(ops, pool, this.#sessions.idle(from));
+      return { attentionBudget: state.attentionBudget, state };
     });
   }
 
@@ -141,13 +142,7 @@ export class Engine implements Disposable {
       if (held(session) === 0) {
         throw new Error("Cannot generate: the session is empty; append at least one token");
       }
-      session.job = {
-        kind: "generate",
-        sampler: new Sampler(request.sampling, session.sampler),
-        endTokens: new Set(request.endTokens),
-        remaining: request.maxTokens,
-        credit: request.credit,
-      };
+      session.job = generateJob(session, request);
     });
   }
 
@@ -179,11 +174,7 @@ export class Engine implements Disposable {
   step(): EngineEvent[] {
     const running = this.#sessions.all.filter(canRun);
     const shares = this.#scheduler.plan(running.flatMap(neededWork));
-    if (shares.length > 0) {
-      const start = performance.now();
-      this.#pass(shares);
-      this.#scheduler.observe(performance.now() - start);
-    }
+    if (shares.length > 0) this.#pass(shares);
     for (const session of running) this.#sample(session);
     return this.#events.take();
   }
@@ -206,7 +197,7 @@ export class Engine implements Disposable {
   /** Opens a session, with a state when `prepare` gives one; when that fails, it closes again. */
   #opened(
     id: number,
-    prepare: () => { attentionBudget: number; state: SessionState | undefined },
+    prepare: () => Pick<SessionState, "attentionBudget"> & { state?: SessionState },
   ): void {
     let session: EngineSession | undefined;
     try {
@@ -243,7 +234,9 @@ export class Engine implements Disposable {
       return { session, segment: nextSegment(session, share.tokens) };
     });
     try {
+      const start = performance.now();
       this.#modelPass.run(parts);
+      this.#scheduler.observe(performance.now() - start);
     } catch (error) {
       for (const { session } of parts) {
         session.broken = error instanceof Error ? error.message : String(error);

@@ -8,7 +8,8 @@ import type { Reuse } from "../options.ts";
 import type { Tensor } from "../ops.ts";
 import type { Work } from "./scheduler.ts";
 import type { PageTable } from "../model/page_table.ts";
-import type { Sampler, SamplerState } from "./sampler.ts";
+import type { GenerateRequest } from "../protocol.ts";
+import { Sampler, type SamplerState } from "./sampler.ts";
 import type { TokenHistory } from "./token_history.ts";
 import type { TokenSet } from "./token_set.ts";
 
@@ -107,6 +108,18 @@ export function appendJob(
     all: logits === "all" ? new Float32Array(tokens.length * vocabulary) : undefined,
     last: logits === "last",
     reuse,
+  };
+}
+
+/** The job that generates after what the session holds. */
+export function generateJob(session: EngineSession, request: GenerateRequest): GenerateJob {
+  const { sampling, endTokens, maxTokens, credit } = request;
+  return {
+    kind: "generate",
+    sampler: new Sampler(sampling, session.sampler),
+    endTokens: new Set(endTokens),
+    remaining: maxTokens,
+    credit,
   };
 }
 
