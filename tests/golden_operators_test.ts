@@ -13,6 +13,7 @@ import {
   relativeError,
   SHARED_GOLDEN,
   unpack,
+  withoutOldest,
 } from "./golden.ts";
 import {
   attentionLayer,
@@ -73,7 +74,7 @@ function expectGolden(
   for (const [name, values] of result) {
     const wanted = golden.floats(name);
     let have = values;
-    if (name === "state.conv.0") have = withoutOldest(wanted, have, shape!);
+    if (name === "state.conv.0") have = withoutOldest(wanted, have, shape!.width);
     if (name.startsWith("debug.") && positions) {
       const size = wanted.length / positions.length;
       have = [...positions].flatMap((row) =>
@@ -83,19 +84,6 @@ function expectGolden(
     const error = relativeError(have, wanted);
     assert(error <= bound, `${name} differs by ${error}; at most ${bound} is allowed`);
   }
-}
-
-/** A state `[(W−1)·C]` as the golden files have it, `[C, W]`, whose oldest column nobody reads. */
-function withoutOldest(
-  golden: Float32Array,
-  state: ArrayLike<number>,
-  { width }: JetShape,
-): number[] {
-  const channels = golden.length / width;
-  return Array.from(golden, (value, index) => {
-    const [channel, t] = [Math.floor(index / width), index % width];
-    return t === 0 ? value : state[(t - 1) * channels + channel]!;
-  });
 }
 
 /** A layer of the official widths, against operators and with matrices of a type. */
