@@ -185,7 +185,7 @@ Deno.test("Sampler says what is wrong when logits are not finite", () => {
   }
 });
 
-Deno.test("chooseCandidate() decides the same or asks for more when it has fewer candidates", () => {
+Deno.test("chooseCandidate() decides the same or asks for more when some are listed", () => {
   const values = Float32Array.from(shuffledLogits(60, 4)).sort().reverse();
   const options = [{}, { topP: 0.5 }, { minP: 0.3 }, { topP: 0.99, minP: 0.05, temperature: 2 }];
   let [decided, undecided] = [0, 0];
