@@ -52,7 +52,7 @@ function read(ops: NativeOps, tensor: Tensor): number[] {
   return [...data];
 }
 
-Deno.test("SYMBOLS has what the header declares, in its order", () => {
+Deno.test("SYMBOLS agrees with the header when both are read in order", () => {
   const declared = declaredSymbols();
   assertEquals(declared.length, HEADER.match(/\bct_\w+\(/g)!.length);
   assertEquals(Object.keys(SYMBOLS), declared.map(([name]) => name));
@@ -61,7 +61,7 @@ Deno.test("SYMBOLS has what the header declares, in its order", () => {
   }
 });
 
-Deno.test("TYPE_NUMBERS and PAGE_TOKENS are the header's", () => {
+Deno.test("TYPE_NUMBERS and PAGE_TOKENS agree with the header when it defines them", () => {
   const defined = new Map(
     Array.from(HEADER.matchAll(/#define CT_(\w+) (\d+)u/g), ([, name, value]) => [name, +value!]),
   );

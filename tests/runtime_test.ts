@@ -65,7 +65,7 @@ Deno.test("Runtime.close() ends everything when sessions run and wait", async ()
   await assertRejects(() => session.append(PROMPT_IDS), Error, "closed");
 });
 
-Deno.test("Runtime.memory tells what the weights and a session take", async () => {
+Deno.test("Runtime.memory counts all bytes when sessions and types differ", async () => {
   const sizes = async (options: Parameters<typeof loadFable>[0]) => {
     await using runtime = await loadFable(options);
     await using session = await runtime.session();

@@ -45,7 +45,7 @@ function result(tokens: readonly GeneratedToken[]) {
   return { tokens: tokens.length, text, reason: reasons.at(-1) };
 }
 
-Deno.test("Session.append() returns the logits that are asked for", async () => {
+Deno.test("Session.append() returns last, all or no logits when it is told to", async () => {
   await using runtime = await loadFable();
   await using one = await runtime.session();
   await using other = await runtime.session();
