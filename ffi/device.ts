@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { check, cString, type Handle, library, made, textFrom } from "./library.ts";
+import { check, cString, type Handle, isUint32, library, made, textFrom } from "./library.ts";
 
 /** How a device is opened. */
 export interface DeviceOptions {
@@ -49,6 +49,9 @@ export class Device implements Disposable {
    * @throws {Error} There is no such instruction set, or no such number of threads can be had.
    */
   static open({ instructionSet = "auto", threads = 0 }: DeviceOptions = {}): Device {
+    if (!isUint32(threads)) {
+      throw new RangeError(`threads is ${threads}; pass a whole number, or 0 for all cores`);
+    }
     return new Device(made(library().ct_device_open(cString(instructionSet), threads)));
   }
 

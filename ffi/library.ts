@@ -77,3 +77,8 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
   }
   return new TextEncoder().encode(`${text}\0`);
 }
+
+/** Whether C can have the number as a `uint32_t`. */
+export function isUint32(value: number): boolean {
+  return value >>> 0 === value;
+}

@@ -6,7 +6,7 @@
 import { ELEMENT_BYTES, type ElementType, type FileElementType, type Tensor } from "../src/ops.ts";
 import { Buffer } from "./buffer.ts";
 import type { Device } from "./device.ts";
-import { check, type Handle, library, made } from "./library.ts";
+import { check, type Handle, isUint32, library, made } from "./library.ts";
 
 /** The header's number of each type. */
 export const TYPE_NUMBERS: Readonly<Record<ElementType | FileElementType, number>> = {
@@ -36,6 +36,11 @@ export class NativeTensor implements Tensor {
 
   /** A tensor of zeros in a buffer of its own. */
   static create(device: Device, type: ElementType, rows: number, columns: number): NativeTensor {
+    if (!isUint32(rows) || !isUint32(columns)) {
+      throw new RangeError(
+        `A tensor cannot be [${rows}, ${columns}]; pass whole numbers from 0 to ${2 ** 32 - 1}`,
+      );
+    }
     const buffer = new Buffer(device, rows * columns * ELEMENT_BYTES[type]);
     // Counted while the tensor is made, so that a failure frees it.
     buffer.retain();
@@ -89,7 +94,7 @@ export class NativeTensor implements Tensor {
 
   #expectPart(what: "rows" | "columns", size: number, start: number, count: number): void {
     NativeTensor.handleOf(this);
-    if (start >= 0 && count >= 0 && start + count <= size) return;
+    if (isUint32(start) && isUint32(count) && start + count <= size) return;
     throw new RangeError(
       `The tensor has ${size} ${what}, not ${start} to ${start + count}; view a part of it`,
     );

@@ -181,3 +181,16 @@ export function relativeError(values: ArrayLike<number>, golden: ArrayLike<numbe
   }
   return values.length === golden.length ? difference / greatest : Infinity;
 }
+
+/** A state `[(W−1)·C]` as the golden files have it, `[C, W]`, whose oldest column nobody reads. */
+export function withoutOldest(
+  golden: Float32Array,
+  state: ArrayLike<number>,
+  width: number,
+): number[] {
+  const channels = golden.length / width;
+  return Array.from(golden, (value, index) => {
+    const [channel, t] = [Math.floor(index / width), index % width];
+    return t === 0 ? value : state[(t - 1) * channels + channel]!;
+  });
+}

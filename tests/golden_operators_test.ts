@@ -13,6 +13,7 @@ import {
   relativeError,
   SHARED_GOLDEN,
   unpack,
+  withoutOldest,
 } from "./golden.ts";
 import {
   attentionLayer,
@@ -22,6 +23,7 @@ import {
   normedEmbeddings,
   type Values,
 } from "./golden_layers.ts";
+import { type Backend, Targets } from "./native.ts";
 import { ReferenceOps } from "./reference_ops.ts";
 
 const EPSILON = 1e-6; // rms_norm_eps of every golden model
@@ -44,6 +46,8 @@ const TINY: readonly { name: string; files: readonly string[]; shape: JetShape }
 
 // The golden files are rounded to f32, and so is the input of the layer.
 const REFERENCE_BOUND = 5e-7;
+// The official code in f32 has errors of up to 1.2e-5.
+const NATIVE_BOUND = 2e-5;
 
 const reference = () => new ReferenceOps({ exactAngles: true });
 
@@ -73,7 +77,7 @@ function expectGolden(
   for (const [name, values] of result) {
     const wanted = golden.floats(name);
     let have = values;
-    if (name === "state.conv.0") have = withoutOldest(wanted, have, shape!);
+    if (name === "state.conv.0") have = withoutOldest(wanted, have, shape!.width);
     if (name.startsWith("debug.") && positions) {
       const size = wanted.length / positions.length;
       have = [...positions].flatMap((row) =>
@@ -85,79 +89,85 @@ function expectGolden(
   }
 }
 
-/** A state `[(W−1)·C]` as the golden files have it, `[C, W]`, whose oldest column nobody reads. */
-function withoutOldest(
-  golden: Float32Array,
-  state: ArrayLike<number>,
-  { width }: JetShape,
-): number[] {
-  const channels = golden.length / width;
-  return Array.from(golden, (value, index) => {
-    const [channel, t] = [Math.floor(index / width), index % width];
-    return t === 0 ? value : state[(t - 1) * channels + channel]!;
-  });
-}
-
-/** A layer of the official widths, against operators and with matrices of a type. */
+/** Layers of the official widths on some operators. */
 interface WideCase {
-  readonly backend: string;
-  readonly ops: () => Ops;
-  readonly type: "f32" | "bf16";
+  readonly name: string;
+  /** The operators, whose devices go onto `stack`. */
+  readonly backends: (stack: DisposableStack) => readonly Backend[];
   /** Of the gated delta rule; the reference has no chunked form. */
   readonly chunks: readonly number[];
   readonly bound: number;
 }
 
 const WIDE: readonly WideCase[] = [
-  { backend: "ReferenceOps", ops: reference, type: "bf16", chunks: [0], bound: REFERENCE_BOUND },
+  {
+    name: "ReferenceOps",
+    backends: () => [{ name: "float64", ops: reference() }],
+    chunks: [0],
+    bound: REFERENCE_BOUND,
+  },
+  {
+    name: "NativeOps",
+    backends: (stack) =>
+      stack.use(new Targets()).all.map(({ instructionSet, several }) => ({
+        name: instructionSet,
+        ops: several,
+      })),
+    chunks: [0, 64],
+    bound: NATIVE_BOUND,
+  },
 ];
 
 const isPresent = hasGolden(SHARED_GOLDEN);
 const suffix = isPresent ? "" : ` (ignored: ${SHARED_GOLDEN.pathname} is absent)`;
 
-for (const { backend, ops, type, chunks, bound } of WIDE) {
+for (const wide of WIDE) {
   Deno.test({
-    name: `${backend} agrees with the official JetBlock when it has the 2B widths${suffix}`,
+    name: `${wide.name} agrees with the official JetBlock when it has the 2B widths${suffix}`,
     ignore: !isPresent,
     fn: () =>
-      withWide("wide-jet", ops(), type, (operators, weights, folder) => {
+      withWide("wide-jet", wide, (ops, weights, folder) => {
         const golden = new GoldenFile(new URL("expected.safetensors", folder));
-        for (const chunk of chunks) {
-          const result = jetBlock(operators, weights, golden.floats("x"), WIDE_JET, chunk);
-          expectGolden(result, golden, WIDE_JET, bound);
+        for (const chunk of wide.chunks) {
+          const result = jetBlock(ops, weights, golden.floats("x"), WIDE_JET, chunk);
+          expectGolden(result, golden, WIDE_JET, wide.bound);
         }
       }),
   });
-  for (const window of [0, 64]) {
-    Deno.test({
-      name: `${backend} agrees with the official attention when its window is ${window}${suffix}`,
-      ignore: !isPresent,
-      fn: () =>
-        withWide("wide-attn", ops(), type, (operators, weights, folder) => {
-          const golden = new GoldenFile(new URL("expected.safetensors", folder));
+  Deno.test({
+    name: `${wide.name} agrees with the official attention when it has the 2B widths${suffix}`,
+    ignore: !isPresent,
+    fn: () =>
+      withWide("wide-attn", wide, (ops, weights, folder) => {
+        const [golden, sliding] = ["expected", "expected-swa"].map((name) =>
+          new GoldenFile(new URL(`${name}.safetensors`, folder))
+        ) as [GoldenFile, GoldenFile];
+        for (const [window, expected] of [[0, golden], [64, sliding]] as const) {
           const shape: AttentionShape = { ...WIDE_ATTENTION, window };
-          const result = attentionLayer(operators, weights, golden.floats("x"), shape);
-          const file = window
-            ? new GoldenFile(new URL("expected-swa.safetensors", folder))
-            : golden;
-          expectGolden(result, file, undefined, bound);
-        }),
-    });
-  }
+          const result = attentionLayer(ops, weights, golden.floats("x"), shape);
+          expectGolden(result, expected, undefined, wide.bound);
+        }
+      }),
+  });
 }
 
+/** Runs a check of the golden folder `name` on all operators of a case. */
 async function withWide(
   name: string,
-  ops: Ops,
-  type: "f32" | "bf16",
+  { backends }: WideCase,
   check: (ops: Ops, weights: GoldenWeights, folder: URL) => void,
 ): Promise<void> {
+  using stack = new DisposableStack();
   const folder = new URL(`${name}/`, SHARED_GOLDEN);
   const into = await Deno.makeTempDir();
-  try {
-    using weights = new GoldenWeights(ops, [await unpack(folder, into)], type);
-    check(ops, weights, folder);
-  } finally {
-    await Deno.remove(into, { recursive: true });
+  stack.defer(() => Deno.removeSync(into, { recursive: true }));
+  const path = await unpack(folder, into);
+  for (const { name, ops } of backends(stack)) {
+    using weights = new GoldenWeights(ops, [path], "bf16"); // as in the files
+    try {
+      check(ops, weights, folder);
+    } catch (cause) {
+      throw new Error(`${name}: ${(cause as Error).message}`, { cause });
+    }
   }
 }

@@ -185,9 +185,10 @@ export class Sampler {
     const { vocabulary } = scratch;
     const uniform = this.#random.next();
     const limit = topK > 0 ? Math.min(topK, vocabulary) : vocabulary;
-    // Without top-k the shares are of the whole vocabulary, most of which is never fetched.
+    // With top-k the shares are of all k, which are fetched; without it they are of the whole
+    // vocabulary, most of which is never fetched.
     const logTotal = topK > 0 ? undefined : scratch.logSumExp(row, 1 / temperature);
-    for (const count of [FIRST_CANDIDATES, MORE_CANDIDATES, limit]) {
+    for (const count of topK > 0 ? [limit] : [FIRST_CANDIDATES, MORE_CANDIDATES, limit]) {
       const { values, ids } = scratch.top(row, Math.min(count, limit));
       const index = chooseCandidate(values, {
         ...this.#parameters,

@@ -1,0 +1,195 @@
+/**
+ * The build, on a copy of the sources, with a compiler that is a script: what is built is not
+ * looked at here, all other tests run on it.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const ROOT = new URL("../", import.meta.url);
+const IS_MAC = Deno.build.os === "darwin";
+const LIBRARY_NAME = `libcontrail_cpu.${IS_MAC ? "dylib" : "so"}`;
+const LIBRARY = `build/${LIBRARY_NAME}`;
+const MACHINE = IS_MAC ? "x86_64-apple-darwin" : "x86_64-linux-gnu";
+
+/** How a compiler behaves. */
+interface CompilerOptions {
+  /** What it says it compiles for. */
+  readonly machine?: string;
+  /** Shell commands before it writes what it was asked for. */
+  readonly before?: string;
+  /** Shell commands that print what it writes. */
+  readonly output?: string;
+}
+
+/** A project with copied sources and an empty search path. */
+class Project implements Disposable {
+  readonly folder: string = Deno.makeTempDirSync();
+
+  constructor() {
+    copyFolder(decodeURIComponent(new URL("kernels", ROOT).pathname), `${this.folder}/kernels`);
+    Deno.mkdirSync(`${this.folder}/bin`);
+  }
+
+  /** Puts a compiler on the search path. */
+  addCompiler(options: CompilerOptions = {}): void {
+    const { machine = MACHINE, before = "", output = "echo whole" } = options;
+    const script = `#!/bin/sh
+PATH=/usr/bin:/bin
+case "$1" in
+  -dumpmachine) echo ${machine}; exit ;;
+  -dumpfullversion) echo 99.1.2; exit ;;
+esac
+${before}
+while [ "$1" != -o ]; do shift; done
+{ ${output}; } > "$2"
+`;
+    Deno.writeTextFileSync(`${this.folder}/bin/c++`, script, { mode: 0o755 });
+  }
+
+  start(...args: readonly string[]): Deno.ChildProcess {
+    return new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--allow-all", "kernels/build.ts", ...args],
+      cwd: this.folder,
+      env: { PATH: `${this.folder}/bin`, NO_COLOR: "1" },
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  }
+
+  async build(...args: readonly string[]): Promise<{ code: number; said: string }> {
+    const { code, stdout, stderr } = await this.start(...args).output();
+    assertEquals(stdout.length, 0);
+    return { code, said: new TextDecoder().decode(stderr).trimEnd() };
+  }
+
+  read(path: string): string | undefined {
+    try {
+      return Deno.readTextFileSync(`${this.folder}/${path}`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+function copyFolder(from: string, to: string): void {
+  Deno.mkdirSync(to);
+  for (const { name, isDirectory } of Deno.readDirSync(from)) {
+    if (isDirectory) copyFolder(`${from}/${name}`, `${to}/${name}`);
+    else Deno.copyFileSync(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+Deno.test("build.ts names the package to install when there is no compiler", async () => {
+  using project = new Project();
+  for (const args of [[], ["--compiler", "some-g++"]]) {
+    const { code, said } = await project.build(...args);
+    assertEquals([code, said.split("\n").length], [1, 1], said);
+    const missing = args.length ? "there is no some-g++" : "no C++ compiler was found";
+    assertStringIncludes(said, `${missing}; install g++ (Debian, Ubuntu: apt install g++;`);
+    assertEquals(project.read(LIBRARY), undefined);
+  }
+});
+
+Deno.test("build.ts builds when the library is missing or older than a source", async () => {
+  using project = new Project();
+  project.addCompiler();
+  const built = {
+    code: 0,
+    said: `Building ${LIBRARY} with c++ 99.1 (avx512 avx2 plain)`,
+  };
+  assertEquals(await project.build(), built);
+  assertEquals(project.read(LIBRARY), "whole\n");
+  assertEquals(await project.build(), { code: 0, said: "" });
+  const path = `${project.folder}/${LIBRARY}`;
+  for (const source of ["include/contrail.h", "common/status.cc", "cpu/simd.h", "build.ts"]) {
+    const old = new Date(Date.now() - 60_000);
+    Deno.utimeSync(path, old, old);
+    for (const stale of [built, { code: 0, said: "" }]) {
+      assertEquals(await project.build(), stale, source);
+    }
+    const later = new Date(Date.now() + 5000);
+    Deno.utimeSync(`${project.folder}/kernels/${source}`, later, later);
+    assertEquals(await project.build(), built, source);
+    Deno.utimeSync(`${project.folder}/kernels/${source}`, old, old);
+  }
+  Deno.removeSync(path);
+  assertEquals(await project.build(), built);
+});
+
+Deno.test("build.ts builds again when a source changed while it was compiled", async () => {
+  using project = new Project();
+  project.addCompiler({ before: `touch ${project.folder}/kernels/cpu/linear.cc` });
+  await project.build();
+  project.addCompiler();
+  assertStringIncludes((await project.build()).said, "Building");
+  assertEquals((await project.build()).said, "");
+});
+
+Deno.test("build.ts leaves the library as it was when the compiler fails", async () => {
+  using project = new Project();
+  const failing = 'case "$*" in *status.cc*) echo "a fault in it" >&2; exit 3 ;; esac';
+  for (const before of [undefined, "before"]) {
+    if (before) Deno.writeTextFileSync(`${project.folder}/${LIBRARY}`, before);
+    project.addCompiler({ before: failing });
+    const { code, said } = await project.build("--compiler", `${project.folder}/bin/c++`);
+    assertEquals(code, 1);
+    assertStringIncludes(said, "c++ failed with status 3; read what it says:\na fault in it");
+    assertEquals(project.read(LIBRARY), before);
+    const left = [...Deno.readDirSync(`${project.folder}/build`)].map(({ name }) => name);
+    assertEquals(left, before ? [LIBRARY_NAME] : []);
+  }
+});
+
+Deno.test("build.ts shows the library whole or not at all when it is slow to write", async () => {
+  using project = new Project();
+  project.addCompiler({ output: "printf half; sleep 0.05; printf whole" });
+  await using process = project.start();
+  let running = true;
+  process.status.then(() => running = false);
+  const seen = new Set<string | undefined>();
+  while (running) {
+    seen.add(project.read(LIBRARY));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  seen.add(project.read(LIBRARY));
+  assertEquals(seen, new Set([undefined, "halfwhole"]));
+  const { code } = await process.output();
+  assertEquals(code, 0);
+});
+
+Deno.test("build.ts builds for another machine when the compiler does", async () => {
+  using project = new Project();
+  const machines = {
+    "aarch64-linux-gnu": ["libcontrail_cpu.so", "neon"],
+    "arm64-apple-darwin": ["libcontrail_cpu.dylib", "neon"],
+    "x86_64-apple-darwin": ["libcontrail_cpu.dylib", "avx512 avx2 plain"],
+  };
+  for (const [machine, [library, sets]] of Object.entries(machines)) {
+    project.addCompiler({ machine });
+    const { code, said } = await project.build("--output", machine);
+    assertEquals([code, said], [0, `Building ${machine}/${library} with c++ 99.1 (${sets})`]);
+    assertEquals(project.read(`${machine}/${library}`), "whole\n");
+  }
+  for (const machine of ["riscv64-linux-gnu", "x86_64-w64-mingw32"]) {
+    project.addCompiler({ machine });
+    const { code, said } = await project.build("--output", "none");
+    assertEquals(code, 1);
+    assertStringIncludes(said, `because c++ compiles for ${machine}; use a compiler for Linux`);
+  }
+});
+
+Deno.test("build.ts says what it takes when an argument is wrong", async () => {
+  using project = new Project();
+  project.addCompiler();
+  for (const args of [["--fast"], ["--output"], ["out"]]) {
+    const { code, said } = await project.build(...args);
+    assertEquals(code, 1);
+    assert(said.includes(`Cannot build with "${args[0]}"; pass --compiler NAME or`), said);
+  }
+});

@@ -1,0 +1,100 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Device } from "../ffi/device.ts";
+import { NativeOps } from "../ffi/ops.ts";
+import { readJson } from "../src/checkpoint/read_json.ts";
+import { parseConfig } from "../src/config.ts";
+import { loadEngine } from "../src/engine/load.ts";
+import { tensorShapes } from "../src/model/tensor_shapes.ts";
+import { engineOptions } from "../src/runtime_options.ts";
+import { FABLE, loadFable, PROMPT_IDS } from "./fable.ts";
+
+Deno.test("Runtime.session() fails when all sessions are in use", async () => {
+  await using runtime = await loadFable();
+  const first = await runtime.session();
+  await using _second = await runtime.session();
+  await assertRejects(() => runtime.session(), Error, "All 2 sessions are in use");
+  await first.close();
+  await using _third = await runtime.session();
+  await assertRejects(() => runtime.session(), Error, "All 2 sessions are in use");
+});
+
+Deno.test("Runtime.session() waits its turn when it is told to", async () => {
+  await using runtime = await loadFable({ sessions: 1 });
+  const first = await runtime.session();
+  const order: string[] = [];
+  const wait = async (name: string, signal?: AbortSignal) => {
+    await using _session = await runtime.session({ wait: true, ...(signal ? { signal } : {}) });
+    order.push(name);
+  };
+  const controller = new AbortController();
+  const waiting = [wait("second"), wait("third", controller.signal), wait("fourth")];
+  controller.abort(new Error("enough"));
+  await assertRejects(() => waiting[1]!, Error, "enough");
+  assertEquals(order, []);
+  await first.close();
+  await Promise.all([waiting[0], waiting[2]]);
+  assertEquals(order, ["second", "fourth"]);
+});
+
+Deno.test("Session.close() ends what the session does when it is busy", async () => {
+  await using runtime = await loadFable({ sessions: 1 });
+  const session = await runtime.session();
+  await session.append(PROMPT_IDS);
+  const generate = session.generate();
+  await generate.next();
+  const next = assertRejects(() => generate.next(), Error, "closed");
+  await session.close();
+  await next;
+  await session.close(); // a second time does nothing
+  await assertRejects(() => session.append(PROMPT_IDS), Error, "The session is closed");
+  await using _other = await runtime.session();
+});
+
+Deno.test("Runtime.close() ends everything when sessions run and wait", async () => {
+  const runtime = await loadFable({ sessions: 1 });
+  const session = await runtime.session();
+  await session.append(PROMPT_IDS);
+  const generate = session.generate({ ignoreEos: true });
+  await generate.next();
+  const ended = [
+    assertRejects(() => generate.next(), Error, "closed"),
+    assertRejects(() => runtime.session({ wait: true }), Error, "The runtime was closed"),
+  ];
+  await Promise.all([runtime.close(), runtime.close(), ...ended]);
+  await assertRejects(() => runtime.session(), Error, "The runtime is closed");
+  await assertRejects(() => session.append(PROMPT_IDS), Error, "closed");
+});
+
+Deno.test("Runtime.memory counts all bytes when sessions and types differ", async () => {
+  const sizes = async (options: Parameters<typeof loadFable>[0]) => {
+    await using runtime = await loadFable(options);
+    await using session = await runtime.session();
+    assertEquals(session.bytes, runtime.memory.session);
+    assertEquals(runtime.memory.sessions, options!.sessions);
+    return runtime.memory;
+  };
+  const [one, three] = [await sizes({ sessions: 1 }), await sizes({ sessions: 3 })];
+  const shapes = tensorShapes(parseConfig(readJson(`${FABLE}/config.json`), FABLE));
+  const elements = shapes.values().reduce((sum, shape) => sum + shape.reduce((a, b) => a * b), 0);
+  assertEquals(one.weights, 4 * elements);
+  assertEquals([three.weights, three.session], [one.weights, one.session]);
+  const halves = await sizes({ sessions: 1, weights: "bf16", cacheType: "bf16" });
+  assert(halves.weights < 0.6 * one.weights && halves.weights >= 0.5 * one.weights);
+  assert(halves.session < one.session);
+});
+
+Deno.test("loadEngine() reports every byte when it takes memory, and frees it all", () => {
+  const config = parseConfig(readJson(`${FABLE}/config.json`), FABLE);
+  using device = Device.open({ threads: 1 });
+  const ops = new NativeOps(device);
+  for (const sessions of [1, 4]) {
+    const options = engineOptions({ sessions }, config);
+    {
+      using loaded = loadEngine(ops, config, { kind: "checkpoint", folder: FABLE }, options);
+      const { weights, scratch, session } = loaded.memory;
+      assertEquals(weights + scratch + session * sessions, ops.bytes);
+      assert(weights > 0 && scratch > 0 && session > 0);
+    }
+    assertEquals(ops.bytes, 0);
+  }
+});
