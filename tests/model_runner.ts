@@ -6,12 +6,13 @@
 import { Checkpoint } from "../src/checkpoint/checkpoint.ts";
 import { readJson } from "../src/checkpoint/read_json.ts";
 import { parseConfig } from "../src/config.ts";
-import { type Batch, BatchBuffers } from "../src/model/batch.ts";
+import { BatchBuffers, type Segment } from "../src/model/batch.ts";
 import { CheckpointSource } from "../src/model/checkpoint_source.ts";
 import { JetNemotron } from "../src/model/jet_nemotron.ts";
-import { type LayerState, StatePool } from "../src/model/state.ts";
+import type { PageTable } from "../src/model/page_table.ts";
+import { type AttentionState, StatePool } from "../src/model/state.ts";
 import { Weights } from "../src/model/weights.ts";
-import { type Ops, PAGE_TOKENS, type Tensor } from "../src/ops.ts";
+import type { Ops, Tensor } from "../src/ops.ts";
 
 /** Options of {@linkcode ModelRunner}. */
 export interface RunnerOptions {
@@ -21,6 +22,12 @@ export interface RunnerOptions {
   readonly maxRows: number;
   /** Tokens of one step of the chunked gated delta rule (default 0: the recurrence). */
   readonly deltaChunk?: number;
+  /** Tokens that full attention holds (default 256). */
+  readonly attentionBudget?: number;
+  /** Tokens that it reads of those (default all). */
+  readonly attentionRead?: number;
+  /** The trained length, in place of the configuration's. */
+  readonly maxPositions?: number;
 }
 
 /** The next tokens of the session in a slot. */
@@ -35,9 +42,6 @@ export interface PassResult {
   readonly logits: Float32Array; // [N, V]
 }
 
-/** Tokens that a session of a runner can hold. */
-const CAPACITY = 256;
-
 /** A checkpoint's model with weights, states and caches in f32. */
 export class ModelRunner implements Disposable {
   readonly vocabulary: number;
@@ -49,16 +53,21 @@ export class ModelRunner implements Disposable {
   readonly #logits: Tensor; // [maxRows, V]
   /** Tokens that each slot holds. */
   readonly #positions: number[];
+  readonly #tables: readonly (readonly PageTable[])[];
 
   constructor(ops: Ops, folder: string, options: RunnerOptions) {
-    const { slots = 1, maxRows, deltaChunk = 0 } = options;
+    const { slots = 1, maxRows, deltaChunk = 0, attentionRead = Infinity } = options;
+    const { attentionBudget = 256 } = options;
     using stack = new DisposableStack();
-    const config = parseConfig(readJson(`${folder}/config.json`), folder);
+    const parsed = parseConfig(readJson(`${folder}/config.json`), folder);
+    const config = { ...parsed, maxPositions: options.maxPositions ?? parsed.maxPositions };
     using source = new CheckpointSource(ops, Checkpoint.open(folder));
     const weights = stack.use(new Weights(ops, config, source, "f32"));
-    const sizes = { slots, attentionBudget: CAPACITY, maxSegment: maxRows };
-    this.#pool = stack.use(new StatePool(ops, config, { ...sizes, cacheType: "f32" }));
-    this.#batches = stack.use(new BatchBuffers(ops, this.#pool, maxRows));
+    const states = { slots, attentionBudget, maxSegment: maxRows, cacheType: "f32" } as const;
+    const pool = stack.use(new StatePool(ops, config, states));
+    const sizes = { maxRows, maxSegment: maxRows, attentionRead };
+    this.#pool = pool;
+    this.#batches = stack.use(new BatchBuffers(ops, pool, sizes));
     this.#model = stack.use(
       new JetNemotron(ops, config, weights, this.#pool, { maxRows, deltaChunk }),
     );
@@ -66,12 +75,20 @@ export class ModelRunner implements Disposable {
     this.vocabulary = config.vocabularySize;
     this.#ops = ops;
     this.#positions = Array.from({ length: slots }, () => 0);
+    this.#tables = this.#positions.map((_, slot) => pool.pageTables(slot, attentionBudget));
     this.#owned = stack.move();
   }
 
   /** Runs one pass over the next tokens of several sessions. */
   run(feeds: readonly Feed[]): PassResult {
-    const hidden = this.#model.forward(this.#write(feeds));
+    const segments = feeds.map(({ slot, tokens }): Segment => ({
+      slot,
+      tokens,
+      position: this.#positions[slot]!,
+      tables: this.#tables[slot]!,
+    }));
+    const hidden = this.#model.forward(this.#batches.write(segments));
+    this.#batches.noteScores(segments);
     using logits = this.#logits.rowView(0, hidden.rows);
     this.#model.logits(logits, hidden);
     for (const { slot, tokens } of feeds) this.#positions[slot]! += tokens.length;
@@ -88,9 +105,15 @@ export class ModelRunner implements Disposable {
     return logits;
   }
 
+  /** Whether a layer of a session has evicted a page. */
+  hasEvicted(slot: number): boolean {
+    return this.#tables[slot]!.some(({ evictedAt }) => evictedAt !== undefined);
+  }
+
   /** Ends the session in a slot. */
   clear(slot: number): void {
     this.#pool.clear(slot);
+    for (const table of this.#tables[slot]!) table.clear();
     this.#positions[slot] = 0;
   }
 
@@ -99,7 +122,6 @@ export class ModelRunner implements Disposable {
    * convolution's, which has one input less: the oldest, which nobody reads.
    */
   states(slot: number): Map<string, Float32Array> {
-    const { pages } = this.#write([{ slot, tokens: [0] }]);
     const result = new Map<string, Float32Array>();
     for (const [index, layer] of this.#pool.layers.entries()) {
       if (layer.kind === "jet") {
@@ -108,7 +130,7 @@ export class ModelRunner implements Disposable {
         result.set(`state.recurrent.${index}`, this.#read(recurrent));
         result.set(`state.conv.${index}`, this.#read(convolution));
       } else {
-        const rows = this.#cacheRows(slot, layer, pages[layer.kind]);
+        const rows = this.#cacheRows(slot, layer);
         result.set(`state.k.${index}`, this.#cached(layer.keys, rows));
         result.set(`state.v.${index}`, this.#cached(layer.values, rows));
       }
@@ -116,24 +138,14 @@ export class ModelRunner implements Disposable {
     return result;
   }
 
-  #write(feeds: readonly Feed[]): Batch {
-    return this.#batches.write(
-      feeds.map(({ slot, tokens }) => ({ slot, tokens, position: this.#positions[slot]! })),
-    );
-  }
-
   /** Rows of the caches that a session's positions live in, those that a query still sees. */
-  #cacheRows(slot: number, { kind }: LayerState, pages: Tensor): number[] {
-    const table = new Int32Array(pages.rows * pages.columns);
-    this.#ops.read(pages, table);
+  #cacheRows(slot: number, { kind, table }: AttentionState): number[] {
     const end = this.#positions[slot]!;
-    const { window } = this.#model.config;
-    const start = kind === "swa" ? Math.max(0, end - window) : 0;
-    return Array.from({ length: end - start }, (_, i) => {
-      const position = start + i;
-      const page = table[Math.floor(position / PAGE_TOKENS) % pages.columns]!;
-      return page * PAGE_TOKENS + position % PAGE_TOKENS;
-    });
+    const start = kind === "swa" ? Math.max(0, end - this.#model.config.window) : 0;
+    return Array.from(
+      { length: end - start },
+      (_, i) => this.#tables[slot]![table]!.row(start + i),
+    );
   }
 
   /** Rows `[n, kvHeads·headSize]` of a cache as `[kvHeads, n, headSize]`. */

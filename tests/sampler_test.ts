@@ -19,6 +19,7 @@ const PLAIN: SamplingParameters = {
   frequencyPenalty: 0,
   logitBias: [],
   seed: 7,
+  continues: false,
   topLogprobs: 0,
 };
 
