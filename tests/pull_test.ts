@@ -106,8 +106,8 @@ Deno.test("contrail pull takes its cache folder from the environment", async () 
 
 Deno.test("progressText() shows the share, the size, the speed and the file", () => {
   const progress = { path: "a.safetensors", bytes: 750_000, totalBytes: 3_000_000 };
-  const bar = `${"█".repeat(6)}${"░".repeat(18)}`;
+  const bar = `${"█".repeat(5)}${"░".repeat(15)}`;
   assertEquals(progressText(progress, 1500), `${bar}  25% of 3.0 MB, 1.5 kB/s, a.safetensors`);
   const whole = progressText({ path: "a", bytes: 0, totalBytes: 0 }, 0);
-  assertEquals(whole, `${"█".repeat(24)} 100% of 0 B, 0 B/s, a`);
+  assertEquals(whole, `${"█".repeat(20)} 100% of 0 B, 0 B/s, a`);
 });

@@ -7,7 +7,7 @@ import type { Progress } from "../hub.ts";
 import { bytesText } from "./output.ts";
 
 const REDRAW_MS = 100;
-const CELLS = 24;
+const CELLS = 20;
 const CLEAR = "\r\x1b[K";
 
 /** Draws on standard error, if that is a terminal. Disposing it clears the line. */

@@ -28,10 +28,15 @@ async function pullModel(args: CommandArguments): Promise<number> {
   if (name === undefined || others.length > 0) {
     throw new UsageError(`${name === undefined ? "No" : "More than one"} model: pass one ORG/NAME`);
   }
+  console.log(await download(name, args));
+  return 0;
+}
+
+async function download(name: string, args: CommandArguments): Promise<string> {
   // The other commands start without the hub's client.
   const { pull } = await import("../hub.ts");
   using bar = new ProgressBar();
-  const folder = await pull(name, {
+  return await pull(name, {
     ...hubOptions(),
     ...present<{ revision: string; offline: boolean }>({
       revision: text(args, "revision"),
@@ -41,8 +46,6 @@ async function pullModel(args: CommandArguments): Promise<number> {
     progress: (progress) => bar.show(progress),
     log: (line) => bar.log(line),
   });
-  console.log(folder);
-  return 0;
 }
 
 /** Shows the license, and asks whether to go on. Throws an `Error` when the answer is no. */

@@ -218,6 +218,8 @@ class Watch implements Disposable {
 
 /** A failed connection as a {@linkcode PassingError}, any other error as it is. */
 function passing(error: unknown, what: string): unknown {
-  const failed = error instanceof TypeError || error instanceof Silence;
-  return failed ? new PassingError(`${what}: ${error.message}`, { cause: error }) : error;
+  if (!(error instanceof TypeError) && !(error instanceof Silence)) return error;
+  // The cause of "fetch failed" goes from the general to what really happened.
+  const reason = error.cause instanceof Error ? error.cause.message.split(": ").at(-1) : undefined;
+  return new PassingError(`${what}: ${reason ?? error.message}`, { cause: error });
 }
