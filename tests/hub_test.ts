@@ -55,7 +55,12 @@ Deno.test("Runtime.load() finds a downloaded model by its name", async () => {
   const load = () => Runtime.load(NAME, { cacheFolder: cache.folder, sessions: 1 });
   const { message } = await assertRejects(load, Error);
   assertStringIncludes(message, 'Cannot find the model "org/tiny"');
-  assertStringIncludes(message, "run contrail pull org/tiny");
+  // Other tools may have downloaded a part.
+  const part = `${cache.model}/snapshots/${COMMIT}`;
+  for (const folder of [part, `${cache.model}/refs`]) Deno.mkdirSync(folder, { recursive: true });
+  Deno.writeTextFileSync(`${cache.model}/refs/main`, COMMIT);
+  Deno.writeTextFileSync(`${part}/config.json`, "{}");
+  await assertRejects(load, Error, "run contrail pull org/tiny");
   await cache.pull(hub);
   await using runtime = await load();
   assertEquals(runtime.name, "tiny");
@@ -140,7 +145,7 @@ Deno.test("pull() tells its progress up to the end", async () => {
   assertEquals([bytes, totalBytes], [hub.served, bytes]);
 });
 
-Deno.test("pull() refuses names, commits, checksums and sizes that no hub should give", async () => {
+Deno.test("pull() refuses names, checksums and sizes that no hub should give", async () => {
   const names = ["../../x.safetensors", "/x", "a/../x", "./x", "a//b", "..\\x", "x\0", ""];
   for (const path of names) {
     await using hub = goldenHub();

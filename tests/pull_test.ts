@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { progressText } from "../src/cli/progress_bar.ts";
 import { goldenHub, LICENSE } from "./hub_cache.ts";
-import { COMMIT, HubStandIn, NAME } from "./hub_stand_in.ts";
+import { COMMIT, type HubStandIn, NAME } from "./hub_stand_in.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 

@@ -56,8 +56,8 @@ async function complete(
     if (partial.bytes + part.length > file.bytes) {
       partial.restart();
       throw new Error(
-        `Cannot use ${file.path}: the server sends more than the ${file.bytes} bytes that the hub ` +
-          "names; run it again later",
+        `Cannot use ${file.path}: the server sends more than the ${file.bytes} bytes that the ` +
+          "hub names; run it again later",
       );
     }
     partial.write(part);

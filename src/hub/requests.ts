@@ -75,16 +75,16 @@ export class Requests {
   }
 
   /**
-   * Requests `url` once and follows redirects; the caller disposes the answer. Throws an `Error` for
-   * any answer but a success, and a {@linkcode PassingError} where another try may help.
+   * Requests `url` once and follows redirects; the caller disposes the answer. Throws an `Error`
+   * for any answer but a success, and a {@linkcode PassingError} where another try may help.
    */
   async open(url: string | URL, headers: HeadersInit = {}): Promise<Answer> {
     let target = new URL(url);
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const answer = await this.#ask(target, headers);
       if (!REDIRECTS.includes(answer.status)) return answer;
-      target = this.#next(target, answer.headers.get("Location"));
       answer[Symbol.dispose]();
+      target = this.#next(target, answer.headers.get("Location"));
     }
     throw new Error(`Cannot download ${this.#name}: ${target.host} redirects without end`);
   }
@@ -105,7 +105,9 @@ export class Requests {
         }
         const wait = Math.max(error.wait, retryDelay * 2 ** (tries - 1));
         log?.(`${error.message}; the next try is in ${Math.ceil(wait / 1000)} s`);
-        await delay(wait, undefined, signal ? { signal } : {});
+        // An aborted delay rejects with a reason of its own.
+        await delay(wait, undefined, signal ? { signal } : {}).catch(() => {});
+        signal?.throwIfAborted();
       }
     }
   }
@@ -134,8 +136,8 @@ export class Requests {
     if (next?.protocol === "https:" || (next?.protocol === "http:" && !secure)) return next;
     const found = location === null ? "nowhere" : JSON.stringify(location);
     throw new Error(
-      `Cannot download ${this.#name}: ${from.host} redirects to ${found}, which is no address for ` +
-        `downloads${secure ? " (https only)" : ""}`,
+      `Cannot download ${this.#name}: ${from.host} redirects to ${found}, which is no address ` +
+        `for downloads${secure ? " (https only)" : ""}`,
     );
   }
 
@@ -148,7 +150,7 @@ export class Requests {
     }
     const advice: Readonly<Record<number, string>> = {
       401: "there is no such model, or it needs a token: check the name, or set HF_TOKEN",
-      403: `the token has no access: ask for it at ${this.address}/${this.#name}`,
+      403: `access is refused: ask for it at ${this.address}/${this.#name}, and set HF_TOKEN`,
       404: "there is no such model, revision or file: check the name and the revision",
     };
     return new Error(`${says}; ${advice[status] ?? "it does not serve downloads"}`);
