@@ -232,6 +232,23 @@ Deno.test("pull() leaves a server that has gone silent", async () => {
   assertStringIncludes(message, "was lost: nothing came for 0.02 s; 5 tries failed");
 });
 
+Deno.test("pull() stays with a server that is slow", async () => {
+  await using hub = goldenHub();
+  using cache = new TestCache();
+  const bytes = hub.files.get(SHARD)!;
+  async function* slowly() {
+    for (let start = 0; start < bytes.length; start += 200_000) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      yield bytes.slice(start, start + 200_000);
+    }
+  }
+  hub.intercept = (_, path) =>
+    path.endsWith(SHARD) ? new Response(ReadableStream.from(slowly())) : undefined;
+  await cache.pull(hub, { patience: 1500 });
+  assertWhole(cache, hub);
+  assertEquals(hub.count(SHARD), 1);
+});
+
 Deno.test("pull() ends with the signal's reason", async () => {
   await using hub = goldenHub();
   using cache = new TestCache();
