@@ -8,6 +8,7 @@ import { chatCommand } from "./cli/chat.ts";
 import { type Command, UsageError } from "./cli/command.ts";
 import { generateCommand } from "./cli/generate.ts";
 import { infoCommand } from "./cli/info.ts";
+import { pullCommand } from "./cli/pull.ts";
 import { serveCommand } from "./cli/serve.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   chat: chatCommand,
   serve: serveCommand,
   info: infoCommand,
+  pull: pullCommand,
 };
 
 /**

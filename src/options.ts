@@ -45,6 +45,8 @@ export interface RuntimeOptions {
    * Instruction set of the CPU kernels; `auto` (the default) is the best that the processor has.
    */
   instructionSet?: string;
+  /** Where models named "org/name" are kept (default `~/.cache/huggingface/hub`). */
+  cacheFolder?: string;
 }
 
 /** Options of {@linkcode Runtime.session}. */

@@ -13,6 +13,7 @@ import {
   parseGenerationConfig,
 } from "./config.ts";
 import { EngineClient } from "./engine_client.ts";
+import { modelFolder } from "./hub/cache.ts";
 import type {
   ChatMessage,
   ChatOptions,
@@ -51,7 +52,7 @@ interface RuntimeParts {
 
 /** A model in memory and the sessions that run on it. */
 export class Runtime implements AsyncDisposable {
-  /** The last part of the folder's path. */
+  /** The last part of the folder's path, or of "org/name". */
   readonly name: string;
   readonly config: ModelConfig;
   /** `undefined` when the folder has no `tokenizer.json`: sessions then take token ids only. */
@@ -71,7 +72,9 @@ export class Runtime implements AsyncDisposable {
   #closed: Promise<void> | undefined;
 
   /**
-   * Loads a model folder: `config.json`, `*.safetensors` and, for text, `tokenizer.json`.
+   * Loads a model folder: `config.json`, `*.safetensors` and, for text, `tokenizer.json`. Where
+   * `model` is no folder but has the form "org/name", it is what `contrail pull org/name`
+   * downloaded.
    *
    * @example
    * ```ts
@@ -85,14 +88,14 @@ export class Runtime implements AsyncDisposable {
    * }
    * ```
    */
-  static async load(folder: string, options: RuntimeOptions = {}): Promise<Runtime> {
-    const path = folder.replace(/\/+$/, "");
+  static async load(model: string, options: RuntimeOptions = {}): Promise<Runtime> {
+    const path = modelFolder(model, options.cacheFolder);
     const config = parseConfig(readJson(`${path}/config.json`), `${path}/config.json`);
     const generationPath = `${path}/generation_config.json`;
     const generation = readJson(generationPath, { optional: true });
     return await Runtime.#start(
       {
-        name: path.split("/").at(-1)!,
+        name: model.replace(/\/+$/, "").split("/").at(-1)!,
         config,
         generation: generation === undefined
           ? undefined

@@ -7,10 +7,16 @@ import type { RuntimeOptions } from "../options.ts";
 import { Runtime } from "../runtime.ts";
 import { choice, number, present, text, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
+import { cacheFolder } from "./environment.ts";
 
 /** Options of every command that loads a model. */
 export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
-  model: { type: "string", short: "m", value: "DIR", help: "model folder (default models/fable)" },
+  model: {
+    type: "string",
+    short: "m",
+    value: "MODEL",
+    help: "folder, or ORG/NAME of a pulled model (default models/fable)",
+  },
   weights: { type: "string", value: "TYPE", help: "auto, f32 or bf16 (default auto)" },
   "cache-type": { type: "string", value: "TYPE", help: "keys and values: f32 or bf16 (default)" },
   "attention-budget": {
@@ -53,5 +59,6 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
     threads: whole(args, "threads", 0),
     instructionSet: text(args, "instruction-set"),
     sessions: whole(args, "sessions", 1),
+    cacheFolder: cacheFolder(),
   });
 }
