@@ -7,7 +7,6 @@ import type { ModelConfig } from "./config.ts";
 import { tensorShapes } from "./model/tensor_shapes.ts";
 import { ELEMENT_BYTES } from "./ops.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Session } from "./session.ts";
 
 /** What {@linkcode benchmark} measures. */
 export interface BenchmarkOptions {
@@ -37,6 +36,7 @@ export interface PrefillResult {
 /** Result for generation: one session, tokenization excluded, sampling included. */
 export interface DecodeResult {
   readonly depth: number;
+  readonly tokens: number;
   readonly batch: number;
   readonly tokens_per_second: Rate;
   readonly ms_per_token: { readonly p50: number; readonly p99: number };
@@ -66,18 +66,16 @@ export async function benchmark(
 ): Promise<BenchmarkReport> {
   const prefill: PrefillResult[] = [];
   const decode: DecodeResult[] = [];
+  progress("warming up");
+  await warmUp(runtime);
   for (const depth of options.depths) {
-    await using session = await runtime.session();
-    // One session of this depth serves all repetitions: each goes a little deeper.
-    progress(`filling ${depth} tokens`);
-    await session.append(tokens(runtime, Math.max(depth, 1)), { logits: "none" });
     if (options.prompt > 0) {
-      progress(`prompt of ${options.prompt} tokens at depth ${depth}`);
+      progress(`reading ${options.prompt} tokens at depth ${depth}`);
       prefill.push(await timePrefill(runtime, depth, options));
     }
     if (options.generate > 0) {
-      progress(`${options.generate} tokens at depth ${depth}`);
-      decode.push(await timeDecode(runtime, session, depth, options));
+      progress(`generating ${options.generate} tokens at depth ${depth}`);
+      decode.push(await timeDecode(runtime, depth, options));
     }
   }
   const { instructionSet, threads } = runtime.backend;
@@ -107,6 +105,21 @@ export function parameterCount(config: ModelConfig): number {
   return count;
 }
 
+/** Tokens that a session must hold for {@linkcode benchmark}. */
+export function benchmarkDepth(options: BenchmarkOptions): number {
+  const { prompt, generate, depths, repetitions } = options;
+  const generated = generate > 0 ? 1 + repetitions * (generate + 1) : 0;
+  return Math.max(...depths) + Math.max(prompt, generated);
+}
+
+/** Brings weights into memory and code into its compiled form. */
+async function warmUp(runtime: Runtime): Promise<void> {
+  await using session = await runtime.session();
+  await session.append(tokens(runtime, 1), { logits: "none" });
+  const options = { maxTokens: 2, temperature: 0, ignoreEos: true };
+  for await (const _ of session.generate(options));
+}
+
 async function timePrefill(
   runtime: Runtime,
   depth: number,
@@ -127,10 +140,12 @@ async function timePrefill(
 
 async function timeDecode(
   runtime: Runtime,
-  session: Session,
   depth: number,
   { generate, repetitions }: BenchmarkOptions,
 ): Promise<DecodeResult> {
+  // One session serves all repetitions: each goes a little deeper.
+  await using session = await runtime.session();
+  await session.append(tokens(runtime, Math.max(depth, 1)), { logits: "none" });
   const rates: number[] = [];
   const gaps: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
@@ -146,6 +161,7 @@ async function timeDecode(
   const bytes = bytesPerToken(runtime, depth);
   return {
     depth,
+    tokens: generate,
     batch: 1,
     tokens_per_second: rate,
     ms_per_token: {

@@ -4,6 +4,7 @@
  * @module
  */
 import { commandHelp, flag, parseArguments } from "./cli/arguments.ts";
+import { benchCommand } from "./cli/bench.ts";
 import { chatCommand } from "./cli/chat.ts";
 import { type Command, UsageError } from "./cli/command.ts";
 import { generateCommand } from "./cli/generate.ts";
@@ -17,6 +18,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   serve: serveCommand,
   info: infoCommand,
   pull: pullCommand,
+  bench: benchCommand,
 };
 
 /**

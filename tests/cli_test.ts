@@ -1,61 +1,15 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { command, contrail, denoCommand, taskArguments } from "./command_line.ts";
 import { FABLE, GREEDY_IDS, GREEDY_TEXT, PROMPT_IDS } from "./fable.ts";
 import { type Json, post } from "./http.ts";
 
-const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 const GREEDY = ["--temperature", "0", "--max-tokens", "8", "--weights", "f32"];
 const PROMPT = "Once upon a time";
-
-/** What a finished process left. */
-interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/**
- * The arguments of a task of `deno.json`, up to and including the script: its permissions and no
- * others.
- */
-function taskArguments(task: string): string[] {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`));
-  const words: string[] = (tasks[task].command ?? tasks[task]).split(/\s+/);
-  assertEquals(words[0], "deno");
-  return [...words.slice(1, words.indexOf("src/cli.ts")), "src/cli.ts"];
-}
-
-function command(task: string, args: readonly string[], stdin: "null" | "piped"): Deno.Command {
-  return denoCommand([...taskArguments(task), ...args], stdin);
-}
-
-function denoCommand(args: readonly string[], stdin: "null" | "piped"): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: [...args],
-    cwd: ROOT,
-    stdin,
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  });
-}
 
 /** The server on another port than the task's, with the permissions of the task otherwise. */
 function server(port: number): Deno.Command {
   const args = taskArguments("server").map((word) => word.replace("127.0.0.1:8000", "127.0.0.1"));
   return denoCommand([...args, "serve", "--port", `${port}`], "null");
-}
-
-/** Runs the command line under the permissions of the task "generate". */
-async function contrail(args: readonly string[], input?: string): Promise<Finished> {
-  await using process = command("generate", args, input === undefined ? "null" : "piped").spawn();
-  if (input !== undefined) {
-    const writer = process.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(input));
-    await writer.close();
-  }
-  const { code, stdout, stderr } = await process.output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
 Deno.test("contrail generate streams the text and tells its speed", async () => {
@@ -120,6 +74,10 @@ Deno.test("contrail tells wrong usage with status 2", async () => {
     [["generate", "--max-tokens", "0", "x"], "1 or more"],
     [["generate", "--weights", "q1", "x"], "auto, f32, bf16"],
     [["generate", "--token-ids", "1,x"], "whole numbers"],
+    [["generate", "--model", "a", "--random", "b", "x"], "pass one of them"],
+    [["bench", "--depth", "0,x"], "whole numbers"],
+    [["bench", "--prompt", "0", "--generate", "0"], "both 0"],
+    [["bench", "fable"], "--model"],
     [["serve", "--port", "70000"], "from 0 to 65535"],
     [["chat", "hello"], '"hello"'],
     [["info", "somewhere"], "--model"],
@@ -145,7 +103,7 @@ Deno.test("contrail tells a failure in one line with status 1", async () => {
 Deno.test("contrail shows help with an example for every command", async () => {
   const all = await contrail(["--help"]);
   assertEquals(all.code, 0);
-  for (const name of ["generate", "chat", "serve", "info", "pull"]) {
+  for (const name of ["generate", "chat", "serve", "info", "pull", "bench"]) {
     assertStringIncludes(all.stdout, name);
     const { code, stdout } = await contrail([name, "--help"]);
     assertEquals(code, 0);

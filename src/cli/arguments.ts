@@ -91,6 +91,15 @@ export function whole(
   throw new UsageError(`--${name} is ${value}: pass a whole number, ${range}`);
 }
 
+/** The whole numbers that an option was given as a list. Throws a {@linkcode UsageError}. */
+export function wholes(args: CommandArguments, name: string): number[] | undefined {
+  const list = text(args, name);
+  return list?.split(",").map((item) => {
+    if (/^\s*\d+\s*$/.test(item)) return Number(item);
+    throw new UsageError(`--${name} is "${list}": pass whole numbers such as 1,2,3`);
+  });
+}
+
 /** One of the words that an option allows. Throws a {@linkcode UsageError} for any other. */
 export function choice<T extends string>(
   args: CommandArguments,

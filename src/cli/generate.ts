@@ -5,7 +5,7 @@
  */
 import type { FinishReason } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
-import { flag, text } from "./arguments.ts";
+import { flag, text, wholes } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
 import { perSecond, rateText, write } from "./output.ts";
@@ -103,26 +103,17 @@ async function run(
 async function promptOf(args: CommandArguments): Promise<string | number[]> {
   const words = args.positionals.length > 0 ? args.positionals.join(" ") : undefined;
   const prompt = text(args, "prompt");
-  const ids = text(args, "token-ids");
+  const ids = wholes(args, "token-ids");
   const given = [words, prompt, ids].filter((one) => one !== undefined);
   if (given.length !== 1 || given[0] === "") {
     const found = given.length > 1 ? "More than one prompt" : "No prompt";
     throw new UsageError(`${found}: pass words, --prompt, --token-ids, or - for standard input`);
   }
-  if (ids !== undefined) return tokenIds(ids);
-  if (words !== "-") return given[0]!;
+  if (ids !== undefined) return ids;
+  if (words !== "-") return (prompt ?? words)!;
   const piped = (await new Response(Deno.stdin.readable).text()).replace(/\n$/, "");
   if (piped === "") throw new UsageError("Standard input is empty: pipe the prompt into it");
   return piped;
-}
-
-function tokenIds(list: string): number[] {
-  return list.split(",").map((item) => {
-    if (!/^\s*\d+\s*$/.test(item)) {
-      throw new UsageError(`--token-ids is "${list}": pass whole numbers such as 1,2,3`);
-    }
-    return Number(item);
-  });
 }
 
 function report(runtime: Runtime, outcome: Outcome): object {

@@ -17,6 +17,11 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "MODEL",
     help: "folder, or ORG/NAME of a pulled model (default models/fable)",
   },
+  random: {
+    type: "string",
+    value: "CONFIG.json",
+    help: "in place of a model: random weights of this shape, to measure with",
+  },
   weights: { type: "string", value: "TYPE", help: "auto, f32 or bf16 (default auto)" },
   "cache-type": { type: "string", value: "TYPE", help: "keys and values: f32 or bf16 (default)" },
   "attention-budget": {
@@ -33,13 +38,17 @@ export const SESSIONS_OPTION: Readonly<Record<string, OptionHelp>> = {
   sessions: { type: "string", value: "N", help: "sessions that can be open at once (default 8)" },
 };
 
-/** Loads the model that the arguments name. */
+/** Loads the model that the arguments name, or makes the random one that they describe. */
 export async function loadModel(
   args: CommandArguments,
   defaults: RuntimeOptions = {},
 ): Promise<Runtime> {
   const options = { ...defaults, ...runtimeOptions(args) };
-  return await Runtime.load(text(args, "model") ?? defaultModel(), options);
+  const model = text(args, "model");
+  const config = text(args, "random");
+  if (config === undefined) return await Runtime.load(model ?? defaultModel(), options);
+  if (model === undefined) return await Runtime.random(config, options);
+  throw new UsageError(`--model is "${model}" and --random is "${config}": pass one of them`);
 }
 
 /** The folder of the model that comes with the project. */
