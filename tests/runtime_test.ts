@@ -24,6 +24,7 @@ Deno.test("Runtime.session() waits its turn when it is told to", async () => {
   const order: string[] = [];
   const wait = async (name: string, signal?: AbortSignal) => {
     await using _session = await runtime.session({ wait: true, ...(signal ? { signal } : {}) });
+    await assertRejects(() => runtime.session(), Error, "All 1 sessions are in use");
     order.push(name);
   };
   const controller = new AbortController();
@@ -40,11 +41,11 @@ Deno.test("Session.close() ends what the session does when it is busy", async ()
   await using runtime = await loadFable({ sessions: 1 });
   const session = await runtime.session();
   await session.append(PROMPT_IDS);
-  const generate = session.generate();
+  const generate = session.generate({ ignoreEos: true });
   await generate.next();
-  const next = assertRejects(() => generate.next(), Error, "closed");
+  const ended = assertRejects(() => Array.fromAsync(generate), Error, "closed");
   await session.close();
-  await next;
+  await ended;
   await session.close(); // a second time does nothing
   await assertRejects(() => session.append(PROMPT_IDS), Error, "The session is closed");
   await using _other = await runtime.session();
@@ -57,7 +58,7 @@ Deno.test("Runtime.close() ends everything when sessions run and wait", async ()
   const generate = session.generate({ ignoreEos: true });
   await generate.next();
   const ended = [
-    assertRejects(() => generate.next(), Error, "closed"),
+    assertRejects(() => Array.fromAsync(generate), Error, "closed"),
     assertRejects(() => runtime.session({ wait: true }), Error, "The runtime was closed"),
   ];
   await Promise.all([runtime.close(), runtime.close(), ...ended]);

@@ -32,7 +32,10 @@ async function firstTokens(
   const ids: number[] = [];
   for await (const { id } of session.generate(options)) {
     ids.push(id);
-    if (ids.length === count) break;
+    if (ids.length < count) continue;
+    // Whatever ran ahead of its reader would do so now.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    break;
   }
   return ids;
 }
