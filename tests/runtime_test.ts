@@ -51,6 +51,17 @@ Deno.test("Session.close() ends what the session does when it is busy", async ()
   await using _other = await runtime.session();
 });
 
+Deno.test("Runtime.session() is empty when another session had its memory", async () => {
+  await using runtime = await loadFable({ sessions: 1 });
+  const session = await runtime.session();
+  const logits = await session.append(PROMPT_IDS);
+  await session.append(PROMPT_IDS.toReversed());
+  await session.close();
+  await using next = await runtime.session();
+  assertEquals(next.position, 0);
+  assertEquals(await next.append(PROMPT_IDS), logits);
+});
+
 Deno.test("Runtime.close() ends everything when sessions run and wait", async () => {
   const runtime = await loadFable({ sessions: 1 });
   const session = await runtime.session();
