@@ -24,6 +24,7 @@ Deno.test("Runtime.session() waits its turn when it is told to", async () => {
   const order: string[] = [];
   const wait = async (name: string, signal?: AbortSignal) => {
     await using _session = await runtime.session({ wait: true, ...(signal ? { signal } : {}) });
+    await assertRejects(() => runtime.session(), Error, "All 1 sessions are in use");
     order.push(name);
   };
   const controller = new AbortController();
@@ -40,14 +41,25 @@ Deno.test("Session.close() ends what the session does when it is busy", async ()
   await using runtime = await loadFable({ sessions: 1 });
   const session = await runtime.session();
   await session.append(PROMPT_IDS);
-  const generate = session.generate();
+  const generate = session.generate({ ignoreEos: true });
   await generate.next();
-  const next = assertRejects(() => generate.next(), Error, "closed");
+  const ended = assertRejects(() => Array.fromAsync(generate), Error, "closed");
   await session.close();
-  await next;
+  await ended;
   await session.close(); // a second time does nothing
   await assertRejects(() => session.append(PROMPT_IDS), Error, "The session is closed");
   await using _other = await runtime.session();
+});
+
+Deno.test("Runtime.session() is empty when another session had its memory", async () => {
+  await using runtime = await loadFable({ sessions: 1 });
+  const session = await runtime.session();
+  const logits = await session.append(PROMPT_IDS);
+  await session.append(PROMPT_IDS.toReversed());
+  await session.close();
+  await using next = await runtime.session();
+  assertEquals(next.position, 0);
+  assertEquals(await next.append(PROMPT_IDS), logits);
 });
 
 Deno.test("Runtime.close() ends everything when sessions run and wait", async () => {
@@ -57,7 +69,7 @@ Deno.test("Runtime.close() ends everything when sessions run and wait", async ()
   const generate = session.generate({ ignoreEos: true });
   await generate.next();
   const ended = [
-    assertRejects(() => generate.next(), Error, "closed"),
+    assertRejects(() => Array.fromAsync(generate), Error, "closed"),
     assertRejects(() => runtime.session({ wait: true }), Error, "The runtime was closed"),
   ];
   await Promise.all([runtime.close(), runtime.close(), ...ended]);

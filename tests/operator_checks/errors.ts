@@ -46,14 +46,15 @@ export function checkError(ops: Ops, { test, culprit, overlap }: WrongCall): voi
   const tensors = new Map(framed.tensors);
   using stack = new DisposableStack();
   if (overlap) {
-    const [{ columns, rows }, other] = overlap.map((name) => test.operands[name]!) as [
+    const [{ type, columns, rows }, other] = overlap.map((name) => test.operands[name]!) as [
       Operand,
       Operand,
     ];
-    const both = stack.use(ops.tensor("f32", Math.max(rows, other.rows), columns + 1));
+    const both = stack.use(ops.tensor(type, Math.max(rows, other.rows), columns + 1));
     const rowsOf = (count: number) => stack.use(both.rowView(0, count));
     tensors.set(overlap[0], stack.use(rowsOf(rows).columnView(0, columns)));
     tensors.set(overlap[1], stack.use(rowsOf(other.rows).columnView(1, columns)));
+    ops.write(tensors.get(overlap[1])!, inputs.get(overlap[1])!);
   }
   expectError(() => call(ops, test, tensors), snakeCase(test.operator), culprit);
   for (const [name, result] of framed.results()) {
@@ -232,16 +233,16 @@ function wrongScalars(): WrongCall[] {
 }
 
 /**
- * Each operand that is written against each other one of its width, unless they may be the same.
+ * Each operand that is written against each other one of its type and width, unless they may be the same.
  */
 function overlaps(operator: OperatorName): WrongCall[] {
   const test = validCall(operator);
-  const floats = Object.entries(test.operands).filter(([, { type }]) => type === "f32");
-  const written = floats.filter(([, { role }]) => role !== "input");
-  return written.flatMap(([name, { columns }]) =>
-    floats.filter(([other, operand]) => other !== name && operand.columns === columns).map((
-      [other],
-    ) => ({
+  const all = Object.entries(test.operands);
+  const written = all.filter(([, { role }]) => role !== "input");
+  return written.flatMap(([name, { type, columns }]) =>
+    all.filter(([other, operand]) =>
+      other !== name && operand.type === type && operand.columns === columns
+    ).map(([other]) => ({
       name: `${operator}() refuses a call when ${snakeCase(other)} shares a part of ${name}`,
       test,
       culprit: snakeCase(other),
