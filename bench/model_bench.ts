@@ -6,7 +6,7 @@
 import { Runtime } from "../mod.ts";
 
 const folder = new URL("../models/fable", import.meta.url).pathname;
-const runtime = await Runtime.load(folder, { sessions: 5 });
+const runtime = await Runtime.load(folder, { sessions: 5, prefixCache: 0 });
 const prompt = Int32Array.from({ length: 128 }, (_, i) => (i * 37) % 2000);
 const options = { maxTokens: 32, temperature: 0, ignoreEos: true, lookahead: 16 };
 

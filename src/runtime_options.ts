@@ -18,7 +18,7 @@ const PREFILL_PIECE = 64;
 /** Bytes of kept states where the caller says nothing. */
 const PREFIX_CACHE = 256 * 2 ** 20;
 /** Tokens that full attention holds and reads at least: a piece of a prompt, and some before. */
-const LEAST_BUDGET = LEAST_PAGES * PAGE_TOKENS;
+export const LEAST_BUDGET = LEAST_PAGES * PAGE_TOKENS;
 const LEAST_READ = 2 * PREFILL_PIECE;
 
 /** Checks `options`. Throws a `RangeError` or `TypeError` that names the one that is wrong. */
