@@ -123,7 +123,7 @@ function selections(): OperatorCase[] {
     select("all", 4, 1, [[-3, -2, -1, 0]]),
     select("fewer pages", 4, 1, [[NONE, -2, -1, NONE, NONE], [NONE, NONE, NONE, NONE, NONE]]),
     select("just enough", 3, 1, [[-2, NONE, -1, 0], [-2, -1, 0, NONE]]),
-    select("none between", 3, 1, [[NONE, -3, NONE, -2, -1, NONE, -4, NONE]]),
+    select("none between", 3, 1, [[NONE, -3, NONE, -1, -2, NONE, -4, NONE]]),
     select("infinities", 3, 1, [[0, least, least, -5, least, 0], [0, least, least, least, 0, 0]]),
     select("not a number", 3, 1, [[0, NaN, -5, NaN, least, 0], [0, NaN, NaN, NaN, NaN, 0]]),
     select("long", 50, 8, [long, long.toReversed()]),
