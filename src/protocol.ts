@@ -19,6 +19,7 @@ export interface EngineOptions {
   readonly sessions: number;
   readonly attentionBudget: number;
   readonly cacheType: "f32" | "bf16";
+  readonly stateType: "f32" | "bf16";
   /** Tokens of a prompt that go through the model in one pass. */
   readonly prefillPiece: number;
   /** Tokens of one step of the chunked gated delta rule; 0: never chunked. */

@@ -35,6 +35,7 @@ interface RuntimeParts {
   readonly template: ChatTemplate | undefined;
   readonly engine: EngineClient;
   readonly cacheType: "f32" | "bf16";
+  readonly stateType: "f32" | "bf16";
   /** Tokens that a session can hold. */
   readonly capacity: number;
 }
@@ -50,6 +51,8 @@ export class Runtime implements AsyncDisposable {
   readonly generation: GenerationConfig | undefined;
   /** Type of cached keys and values. */
   readonly cacheType: "f32" | "bf16";
+  /** Type of the recurrent states. */
+  readonly stateType: "f32" | "bf16";
   readonly #template: ChatTemplate | undefined;
   readonly #engine: EngineClient;
   readonly #capacity: number;
@@ -116,7 +119,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   static async #start(
-    parts: Omit<RuntimeParts, "engine" | "cacheType" | "capacity">,
+    parts: Omit<RuntimeParts, "engine" | "cacheType" | "stateType" | "capacity">,
     source: ModelSource,
     options: RuntimeOptions,
   ): Promise<Runtime> {
@@ -125,8 +128,8 @@ export class Runtime implements AsyncDisposable {
     const { instructionSet = "auto", threads = 0 } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
-    const { cacheType, attentionBudget: capacity } = engine;
-    return new Runtime({ ...parts, engine: client, cacheType, capacity });
+    const { cacheType, stateType, attentionBudget: capacity } = engine;
+    return new Runtime({ ...parts, engine: client, cacheType, stateType, capacity });
   }
 
   private constructor(parts: RuntimeParts) {
@@ -135,6 +138,7 @@ export class Runtime implements AsyncDisposable {
     this.tokenizer = parts.tokenizer;
     this.generation = parts.generation;
     this.cacheType = parts.cacheType;
+    this.stateType = parts.stateType;
     this.#template = parts.template;
     this.#engine = parts.engine;
     this.#capacity = parts.capacity;

@@ -23,6 +23,7 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
   return {
     weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16"]),
     cacheType: oneOf("cacheType", options.cacheType ?? "bf16", ["f32", "bf16"]),
+    stateType: oneOf("stateType", options.stateType ?? "f32", ["f32", "bf16"]),
     sessions,
     attentionBudget: Math.min(attentionBudget, config.maxPositions),
     prefillPiece: PREFILL_PIECE,

@@ -12,6 +12,7 @@ import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts
 export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
   model: { type: "string", short: "m", value: "DIR", help: "model folder (default models/fable)" },
   weights: { type: "string", value: "TYPE", help: "auto, f32 or bf16 (default auto)" },
+  "state-type": { type: "string", value: "TYPE", help: "recurrent states: f32 (default) or bf16" },
   "cache-type": { type: "string", value: "TYPE", help: "keys and values: f32 or bf16 (default)" },
   "attention-budget": {
     type: "string",
@@ -48,6 +49,7 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
   }
   return present<RuntimeOptions>({
     weights: choice(args, "weights", ["auto", "f32", "bf16"]),
+    stateType: choice(args, "state-type", ["f32", "bf16"]),
     cacheType: choice(args, "cache-type", ["f32", "bf16"]),
     attentionBudget: budget,
     threads: whole(args, "threads", 0),

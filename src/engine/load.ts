@@ -45,6 +45,7 @@ export function loadEngine(
       attentionBudget: options.attentionBudget,
       maxSegment: options.prefillPiece,
       cacheType: options.cacheType,
+      stateType: options.stateType,
     }),
   );
   const maxRows = options.prefillPiece + options.sessions;

@@ -31,7 +31,10 @@ export interface StateOptions {
   readonly attentionBudget: number;
   /** Most tokens of one session in one pass; a sliding window's ring keeps room for them. */
   readonly maxSegment: number;
+  /** Type of cached keys and values. */
   readonly cacheType: "f32" | "bf16";
+  /** Type of the recurrent states; those of the convolutions are f32 always. */
+  readonly stateType: "f32" | "bf16";
 }
 
 /** The states of every layer for a fixed number of sessions. */
@@ -50,7 +53,7 @@ export class StatePool implements Disposable {
   readonly #owned: DisposableStack;
 
   constructor(ops: Ops, config: ModelConfig, options: StateOptions) {
-    const { slots, attentionBudget, maxSegment, cacheType } = options;
+    const { slots, attentionBudget, maxSegment, cacheType, stateType } = options;
     using stack = new DisposableStack();
     let bytes = 0;
     const allocate = (type: "f32" | "bf16", rows: number, columns: number) => {
@@ -72,7 +75,7 @@ export class StatePool implements Disposable {
         const { heads, keySize, valueSize, convolutionWidth } = config.jet!;
         return {
           kind,
-          recurrent: allocate("f32", slots, heads * keySize * valueSize),
+          recurrent: allocate(stateType, slots, heads * keySize * valueSize),
           convolution: allocate("f32", slots, (convolutionWidth - 1) * heads * valueSize),
         };
       }
