@@ -197,7 +197,8 @@ function bytesPerToken(runtime: Runtime, depth: number): number {
   for (const kind of config.layers) {
     if (kind === "jet") {
       const { heads, keySize, valueSize, convolutionWidth } = config.jet!;
-      state += 2 * 4 * heads * valueSize * (keySize + convolutionWidth - 1);
+      const recurrent = keySize * ELEMENT_BYTES[runtime.stateType];
+      state += 2 * heads * valueSize * (recurrent + (convolutionWidth - 1) * ELEMENT_BYTES.f32);
     } else {
       state += row * (kind === "swa" ? Math.min(depth, config.window) : depth);
     }

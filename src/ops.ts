@@ -16,8 +16,8 @@
  */
 
 /**
- * Type of a tensor's elements: activations and states are `f32`, weights and caches also `bf16`,
- * indices `i32`.
+ * Type of a tensor's elements: activations are `f32`; weights, caches and the state of the gated
+ * delta rule also `bf16`; indices `i32`.
  */
 export type ElementType = "f32" | "bf16" | "i32";
 
@@ -128,7 +128,8 @@ export interface Ops {
    * S ← α S;   r = Sᵀ k;   S ← S + k ⊗ β (v − r);   out = Sᵀ q
    * ```
    * `out`, `v` `[N, H·V]`; `q`, `k` `[N, H·K]`; `a`, `b` `[N, H]`; `aLog`, `dtBias` `[1, H]`;
-   * `state[slots, H·K·V]` is brought up to date. `chunk` 0 runs token by token, always; otherwise
+   * `state[slots, H·K·V]` (f32 or bf16) is brought up to date. S is f32 within a call; a bf16 state
+   * is rounded once, at the end of each segment. `chunk` 0 runs token by token, always; otherwise
    * segments of more than 8 tokens run in the chunked matrix form, `chunk` tokens at a time, equal
    * up to rounding.
    */

@@ -39,6 +39,11 @@ export interface RuntimeOptions {
   store?: SnapshotStore;
   /** Type of cached keys and values (default `bf16`). */
   cacheType?: "f32" | "bf16";
+  /**
+   * Type of the recurrent states (default `f32`). `bf16` halves them; they are computed in f32 and
+   * rounded after each pass, so that results depend on how tokens are grouped into passes.
+   */
+  stateType?: "f32" | "bf16";
   /** Threads of the device; 0 (the default) is one for each physical core. */
   threads?: number;
   /**

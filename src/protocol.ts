@@ -25,6 +25,7 @@ export interface EngineOptions {
   /** Tokens that a full-attention layer reads of those that it holds; Infinity reads all. */
   readonly attentionRead: number;
   readonly cacheType: "f32" | "bf16";
+  readonly stateType: "f32" | "bf16";
   /** Bytes of states that are kept for prompts that begin alike and for going back. */
   readonly prefixCache: number;
   /** Tokens of a prompt that go through the model in one pass. */

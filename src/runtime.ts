@@ -46,6 +46,7 @@ interface RuntimeParts {
   readonly template: ChatTemplate | undefined;
   readonly engine: EngineClient;
   readonly cacheType: "f32" | "bf16";
+  readonly stateType: "f32" | "bf16";
   readonly attentionBudget: number;
   readonly store: SnapshotStore | undefined;
 }
@@ -61,6 +62,8 @@ export class Runtime implements AsyncDisposable {
   readonly generation: GenerationConfig | undefined;
   /** Type of cached keys and values. */
   readonly cacheType: "f32" | "bf16";
+  /** Type of the recurrent states. */
+  readonly stateType: "f32" | "bf16";
   /** Tokens that full attention holds for a session, at most. */
   readonly attentionBudget: number;
   readonly #template: ChatTemplate | undefined;
@@ -130,7 +133,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   static async #start(
-    parts: Omit<RuntimeParts, "engine" | "cacheType" | "attentionBudget" | "store">,
+    parts: Pick<RuntimeParts, "name" | "config" | "generation" | "tokenizer" | "template">,
     source: ModelSource,
     options: RuntimeOptions,
   ): Promise<Runtime> {
@@ -139,9 +142,10 @@ export class Runtime implements AsyncDisposable {
     const { instructionSet = "auto", threads = 0 } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
-    const { cacheType, attentionBudget } = engine;
+    const { cacheType, stateType, attentionBudget } = engine;
     const { store } = options;
-    return new Runtime({ ...parts, engine: client, cacheType, attentionBudget, store });
+    const chosen = { cacheType, stateType, attentionBudget, store };
+    return new Runtime({ ...parts, engine: client, ...chosen });
   }
 
   private constructor(parts: RuntimeParts) {
@@ -150,6 +154,7 @@ export class Runtime implements AsyncDisposable {
     this.tokenizer = parts.tokenizer;
     this.generation = parts.generation;
     this.cacheType = parts.cacheType;
+    this.stateType = parts.stateType;
     this.#template = parts.template;
     this.#engine = parts.engine;
     this.attentionBudget = parts.attentionBudget;

@@ -35,6 +35,7 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
   return {
     weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16"]),
     cacheType: oneOf("cacheType", options.cacheType ?? "bf16", ["f32", "bf16"]),
+    stateType: oneOf("stateType", options.stateType ?? "f32", ["f32", "bf16"]),
     sessions,
     memory,
     attentionBudget: attentionBudget(options.attentionBudget ?? 4096, config.maxPositions),

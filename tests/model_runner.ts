@@ -63,7 +63,8 @@ export class ModelRunner implements Disposable {
     const config = { ...parsed, maxPositions: options.maxPositions ?? parsed.maxPositions };
     using source = new CheckpointSource(ops, Checkpoint.open(folder));
     const weights = stack.use(new Weights(ops, config, source, "f32"));
-    const states = { slots, attentionBudget, maxSegment: maxRows, cacheType: "f32" } as const;
+    const types = { cacheType: "f32", stateType: "f32" } as const;
+    const states = { slots, attentionBudget, maxSegment: maxRows, ...types };
     const pool = stack.use(new StatePool(ops, config, states));
     const sizes = { maxRows, maxSegment: maxRows, attentionRead };
     this.#pool = pool;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CONVOLUTION, GATED_DELTA } from "./recurrent_mutations.ts";
 
 import { PAGED_MUTATIONS } from "./paged_mutations.ts";
 
@@ -15,114 +16,6 @@ export interface Mutation {
   /** What is wrong then. */
   readonly why: string;
 }
-
-const GATED_DELTA: readonly Mutation[] = [
-  {
-    file: "cpu/gated_delta_inputs.h",
-    find: "const Vector y = silu(load_up_to(x + c, size - c));",
-    replace: "const Vector y = load_up_to(x + c, size - c);",
-    why: "no SiLU on q and k",
-  },
-  {
-    file: "cpu/gated_delta_inputs.h",
-    find: "delta_normalize(out, x, size, 1.0f / __builtin_sqrtf(float(size)));",
-    replace: "delta_normalize(out, x, size, 1.0f);",
-    why: "q is not divided by sqrt(K)",
-  },
-  {
-    file: "cpu/gated_delta_inputs.h",
-    find: "sum(squares) + delta_norm_epsilon",
-    replace: "sum(squares) + 1e-12f",
-    why: "the norm of q and k has another epsilon",
-  },
-  {
-    file: "cpu/gated_delta_inputs.h",
-    find: "task.args.q.row(task.row + i)",
-    replace: "task.args.k.row(task.row + i)",
-    why: "k in place of q",
-  },
-  {
-    file: "cpu/gated_delta_inputs.h",
-    find: "x > 20 ? x :",
-    replace: "x > 8 ? x :",
-    why: "softplus becomes linear too early",
-  },
-  {
-    file: "cpu/gated_delta_inputs.h",
-    find: "+ task.args.dt_bias[task.head]",
-    replace: "+ task.args.dt_bias[0]",
-    why: "every head has the dt_bias of the first",
-  },
-  {
-    file: "cpu/gated_delta_inputs.h",
-    find: "exponential(-task.args.b",
-    replace: "exponential(task.args.b",
-    why: "beta is 1 − σ(b)",
-  },
-  {
-    file: "cpu/gated_delta_recurrence.h",
-    find: "n) - alpha * change[j]);",
-    replace: "n) - change[j]);",
-    why: "the decay comes after the state is recalled",
-  },
-  {
-    file: "cpu/gated_delta_recurrence.h",
-    find: "store_up_to(to + j * lanes, s, n);",
-    replace: "(void)s;",
-    why: "the state is not written back",
-  },
-  {
-    file: "cpu/gated_delta.cc",
-    find: "args.state.row(uint64_t(args.segments.slots[s]))",
-    replace: "args.state.row(uint64_t(s))",
-    why: "the state of the segment's number in place of its slot",
-  },
-  {
-    file: "cpu/gated_delta_chunk.h",
-    find: "tile.at[r][h] *= chunk.decay[first + r];",
-    replace: "tile.at[r][h] *= 0.0f;",
-    why: "the outputs of a chunk miss the state before it",
-  },
-  {
-    file: "cpu/gated_delta_chunk.h",
-    find: "const float decay = chunk.decay[chunk.count - 1];",
-    replace: "const float decay = chunk.decay[0];",
-    why: "the state decays by the first token of a chunk only",
-  },
-  {
-    file: "cpu/gated_delta_chunk.h",
-    find: "float(chunk.log_decay[i] - chunk.log_decay[j])",
-    replace: "float(chunk.log_decay[i]) - float(chunk.log_decay[j])",
-    why: "differences of decays in f32",
-  },
-  {
-    file: "cpu/gated_delta_chunk.h",
-    find: "add_triangle(tile, read + first, chunk.pair_stride, updates, 1);",
-    replace: "add_triangle(tile, read + first, chunk.pair_stride, updates, 0);",
-    why: "a token of a chunk does not read what it wrote itself",
-  },
-];
-
-const CONVOLUTION: readonly Mutation[] = [
-  {
-    file: "cpu/dynamic_convolution.cc",
-    find: "task.input(i - task.past() + t)",
-    replace: "task.input(i - t)",
-    why: "taps in the wrong order",
-  },
-  {
-    file: "cpu/dynamic_convolution.cc",
-    find: "task.input(task.rows - task.past() + r)",
-    replace: "task.input(task.rows - task.past() + r - 1)",
-    why: "the state lags by a token",
-  },
-  {
-    file: "cpu/dynamic_convolution.cc",
-    find: "silu(total)",
-    replace: "total",
-    why: "no SiLU after the convolution",
-  },
-];
 
 const NORMS_AND_ROTARY: readonly Mutation[] = [
   {

@@ -30,7 +30,7 @@ struct bf16 {
   uint16_t bits;
 };
 
-// A weight or cache matrix whose element type is known at run time only: CT_F32 or CT_BF16.
+// A weight, state or cache matrix whose element type is known at run time only: CT_F32 or CT_BF16.
 struct Typed {
   void* data;
   uint32_t type;
@@ -99,7 +99,7 @@ struct GatedDeltaArgs {
   ConstFloats a, b;  // [N, H]
   const float* a_log;  // [H]
   const float* dt_bias;  // [H]
-  Floats state;  // [slots, H*K*V]
+  Typed state;  // [slots, H*K*V]
   Segments segments;
   uint32_t heads, key_size, value_size;
   uint32_t chunk;

@@ -58,7 +58,7 @@ bool check_gated_delta(GatedDeltaArgs& args, const ct_device* device, const ct_t
       !is_floats_of(call, key, rows, q->columns, query) ||
       !is_floats_of(call, value, rows, any, decay) ||
       !divides(call, value, heads, "number of heads, the columns of a,") ||
-      !is_floats_of(call, to, rows, v->columns, value) || !is_floats(call, memory)) {
+      !is_floats_of(call, to, rows, v->columns, value) || !is_weight(call, memory)) {
     return false;
   }
   const uint32_t key_size = q->columns / heads, value_size = v->columns / heads;
@@ -77,7 +77,7 @@ bool check_gated_delta(GatedDeltaArgs& args, const ct_device* device, const ct_t
     return false;
   }
   args = {floats(to), const_floats(query), const_floats(key), const_floats(value),
-          const_floats(decay), const_floats(rate), float_row(log), float_row(bias), floats(memory),
+          const_floats(decay), const_floats(rate), float_row(log), float_row(bias), typed(memory),
           args.segments, heads, key_size, value_size, chunk};
   return true;
 }

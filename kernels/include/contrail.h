@@ -15,8 +15,8 @@
  *   that calls in while the first is inside gets an error, not a race.
  * - A tensor is a matrix view: `rows` rows of `columns` elements, `stride` elements from one row to
  *   the next. Vectors are matrices of one row. Shapes below are written name[rows, columns].
- * - Activations are f32. `weight` operands may be f32 or bf16 where it says so. Index operands are
- *   i32.
+ * - Activations are f32. Weights, caches and states may be f32 or bf16 where it says so. Index
+ *   operands are i32.
  * - An output may be the same view as an input only where it says "may alias".
  * - The result of a row depends on that row (and its segment's state) alone: never on how many
  *   other rows, segments or threads share the call. The same instruction set gives the same bits.
@@ -162,9 +162,11 @@ int32_t ct_dynamic_convolution(ct_device* device, ct_tensor* out, ct_tensor* x, 
  *   alpha = exp(-exp(a_log) * softplus(a + dt_bias));     beta = sigmoid(b)
  *   S = alpha S;  r = S^T k;  S = S + k (beta (v - r))^T;  out = S^T q
  * out, v [N, H*V]; q, k [N, H*K]; a, b [N, H]; a_log, dt_bias [1, H]; state[slots, H*K*V], S[K, V]
- * of each head row-major, is brought up to date. chunk: 0 runs the recurrence token by token,
- * always. Otherwise segments of more than 8 tokens run in the chunked matrix form, `chunk` (at most
- * 128) tokens at a time; it differs from the recurrence by rounding. */
+ * of each head row-major, f32 or bf16, is brought up to date. S is f32 within a call; a bf16 state
+ * is rounded (to nearest, ties to even) once, at the end of each segment. chunk: 0 runs the
+ * recurrence token by token, always. Otherwise segments of more than 8 tokens run in the chunked
+ * matrix form, `chunk` (at most 128) tokens at a time; it differs from the recurrence by rounding.
+ */
 int32_t ct_gated_delta(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* k, ct_tensor* v,
                        ct_tensor* a, ct_tensor* b, ct_tensor* a_log, ct_tensor* dt_bias,
                        ct_tensor* state, ct_tensor* segments, ct_tensor* slots, uint32_t chunk);

@@ -53,6 +53,7 @@ function describe(runtime: Runtime) {
     threads: backend.threads,
     weights_type: runtime.weightsType,
     cache_type: runtime.cacheType,
+    state_type: runtime.stateType,
     weight_bytes: memory.weights,
     scratch_bytes: memory.scratch,
     session_bytes: memory.session,
@@ -77,9 +78,13 @@ function table(facts: Facts): string {
     ["threads", facts.threads],
     ["weights", `${bytesText(facts.weight_bytes)} (${facts.weights_type})`],
     ["scratch", bytesText(facts.scratch_bytes)],
-    ["session", `${bytesText(facts.session_bytes)} (keys and values ${facts.cache_type})`],
+    ["session", `${bytesText(facts.session_bytes)} (${sessionTypes(facts)})`],
     ["sessions", facts.sessions],
     ["memory in all", bytesText(facts.total_bytes)],
   ];
   return rows.map(([name, value]) => `${name.padEnd(16)} ${value}`).join("\n");
+}
+
+function sessionTypes({ cache_type, state_type }: Facts): string {
+  return `keys and values ${cache_type}, recurrent states ${state_type}`;
 }

@@ -23,6 +23,7 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     help: "in place of a model: random weights of this shape, to measure with",
   },
   weights: { type: "string", value: "TYPE", help: "auto, f32 or bf16 (default auto)" },
+  "state-type": { type: "string", value: "TYPE", help: "recurrent states: f32 (default) or bf16" },
   "cache-type": { type: "string", value: "TYPE", help: "keys and values: f32 or bf16 (default)" },
   "attention-budget": {
     type: "string",
@@ -63,6 +64,7 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
   }
   return present<RuntimeOptions>({
     weights: choice(args, "weights", ["auto", "f32", "bf16"]),
+    stateType: choice(args, "state-type", ["f32", "bf16"]),
     cacheType: choice(args, "cache-type", ["f32", "bf16"]),
     attentionBudget: budget,
     threads: whole(args, "threads", 0),

@@ -49,8 +49,9 @@ export function loadEngine(
   const loaded = loadWeights(ops, config, source, options.weights);
   const weights = stack.use(loaded.weights);
   const weightBytes = ops.bytes - atStart;
-  const { attentionBudget, attentionRead, cacheType, prefillPiece, deltaChunk } = options;
-  const states = { attentionBudget, cacheType, maxSegment: prefillPiece };
+  const { attentionBudget, attentionRead, prefillPiece, deltaChunk } = options;
+  const { cacheType, stateType } = options;
+  const states = { attentionBudget, cacheType, stateType, maxSegment: prefillPiece };
   const slots = slotCount(options, slotBytes(config, states));
   const pool = stack.use(new StatePool(ops, config, { ...states, slots }));
   const maxRows = prefillPiece + slots;

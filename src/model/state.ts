@@ -36,7 +36,10 @@ export interface StateOptions {
   readonly attentionBudget: number;
   /** Most tokens of one session in one pass; a sliding window keeps room for them. */
   readonly maxSegment: number;
+  /** Type of cached keys and values. */
   readonly cacheType: "f32" | "bf16";
+  /** Type of the recurrent states; those of the convolutions are f32 always. */
+  readonly stateType: "f32" | "bf16";
 }
 
 /** The states of every layer for a fixed number of sessions. */
@@ -158,11 +161,11 @@ function layerShapes(
 ) {
   if (kind === "jet") {
     const { heads, keySize, valueSize, convolutionWidth } = config.jet!;
-    const row = (columns: number): Shape => ({ type: "f32", rows: 1, columns });
+    const row = (type: "f32" | "bf16", columns: number): Shape => ({ type, rows: 1, columns });
     return {
       kind,
-      recurrent: row(heads * keySize * valueSize),
-      convolution: row((convolutionWidth - 1) * heads * valueSize),
+      recurrent: row(options.stateType, heads * keySize * valueSize),
+      convolution: row("f32", (convolutionWidth - 1) * heads * valueSize),
     } as const;
   }
   const rows = pagesOf(config, options)[kind];

@@ -63,6 +63,7 @@ interface Delta {
   readonly value?: number;
   readonly lengths: readonly number[];
   readonly chunk?: number;
+  readonly stateType?: "f32" | "bf16";
   readonly qk?: Fill;
   readonly a?: Fill;
   readonly b?: Fill;
@@ -80,10 +81,12 @@ const LONG_CHUNKS = { nmse: 3e-12, worst: 4e-5 };
 
 function delta(note: string, given: Delta): OperatorCase {
   const { heads = 3, key = 24, value = 64, lengths, chunk = 0, qk = normal() } = given;
+  const { stateType = "f32" } = given;
   const bounds = starts(lengths);
   const rows = bounds.at(-1)!;
   const slots = fallingSlots(lengths.length);
-  const sizes = `heads ${heads} K ${key} V ${value} segments ${lengths} chunk ${chunk}`;
+  const type = stateType === "f32" ? "" : ` state ${stateType}`;
+  const sizes = `heads ${heads} K ${key} V ${value} segments ${lengths} chunk ${chunk}${type}`;
   return operatorCase("gatedDelta", note ? `${sizes} ${note}` : sizes, {
     out: output(rows, heads * value),
     q: input(rows, heads * key, qk),
@@ -93,7 +96,7 @@ function delta(note: string, given: Delta): OperatorCase {
     b: input(rows, heads, given.b ?? normal(2)),
     aLog: input(1, heads, given.aLog ?? rising(heads)),
     dtBias: input(1, heads, given.dtBias ?? uniform(-3, 0)),
-    state: state(lengths.length + 2, heads * key * value, only(slots, normal(0.5))),
+    state: state(lengths.length + 2, heads * key * value, only(slots, normal(0.5)), stateType),
     segments: indexRow(...bounds),
     slots: indexRow(...slots),
   }, { ...(chunk >= 64 && { bound: LONG_CHUNKS }), ...given.options, scalars: [chunk] });
@@ -165,13 +168,32 @@ function chunked(): OperatorCase[] {
   ];
 }
 
+function rounded(): OperatorCase[] {
+  const stateType = "bf16";
+  return [
+    delta("", { heads: 1, key: 1, value: 1, lengths: [3], stateType }),
+    delta("", { heads: 2, key: 31, value: 33, lengths: [2, 0, 5], stateType }),
+    delta("", { heads: 5, key: 33, value: 31, lengths: [1, 1, 1], stateType }),
+    delta("", { heads: 12, key: 96, value: 256, lengths: [1, 2], stateType }),
+    delta("", { lengths: [3, 0, 1, 17, 2], stateType }),
+    delta("", { heads: 2, key: 31, value: 33, lengths: [70, 8, 9], chunk: 64, stateType }),
+    delta("", { heads: 2, key: 33, value: 31, lengths: [3, 65, 0, 130], chunk: 64, stateType }),
+    delta("", { heads: 1, key: 96, value: 127, lengths: [100], chunk: 64, stateType }),
+    delta("decay near 1", { lengths: [33], a: uniform(-12, -8), stateType }),
+  ];
+}
+
 /** One long segment that forgets little. */
-export function longRecurrence(length: number, chunk: number): OperatorCase {
-  const sizes = { heads: 2, key: 24, value: 16 };
-  return delta("remembers long", { ...sizes, lengths: [length], chunk, a: uniform(-12, -6) });
+export function longRecurrence(
+  length: number,
+  chunk: number,
+  stateType: "f32" | "bf16" = "f32",
+): OperatorCase {
+  const given = { heads: 2, key: 24, value: 16, lengths: [length], chunk, stateType };
+  return delta("remembers long", { ...given, a: uniform(-12, -6) });
 }
 
 /** Cases of dynamic_convolution and gated_delta. */
 export function recurrentCases(): OperatorCase[] {
-  return [...convolutions(), ...recurrences(), ...chunked()];
+  return [...convolutions(), ...recurrences(), ...chunked(), ...rounded()];
 }

@@ -233,7 +233,8 @@ function wrongScalars(): WrongCall[] {
 }
 
 /**
- * Each operand that is written against each other one of its type and width, unless they may be the same.
+ * Each operand that is written against each other one of its type and width, unless they may be the
+ * same.
  */
 function overlaps(operator: OperatorName): WrongCall[] {
   const test = validCall(operator);

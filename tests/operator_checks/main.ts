@@ -9,7 +9,7 @@ import { operatorCases } from "../cases.ts";
 import { longRecurrence } from "../cases/recurrent.ts";
 import { Targets } from "../native.ts";
 import { checkCase } from "./accuracy.ts";
-import { checkDrift } from "./drift.ts";
+import { checkDrift, checkRoundedDrift } from "./drift.ts";
 import { checkError, wrongCalls } from "./errors.ts";
 import { checkLoad } from "./load.ts";
 import { checkEmpty, checkSegments, checkThreads, checkTokens, plainCases } from "./invariants.ts";
@@ -33,6 +33,8 @@ function checkAll(targets: Targets): void {
     const test = longRecurrence(2048, chunk);
     named(test.name, () => checkDrift(several, test));
   }
+  const rounded = longRecurrence(2048, 0, "bf16");
+  named(rounded.name, () => checkRoundedDrift(several, rounded));
 }
 
 function named(name: string, check: () => unknown): void {

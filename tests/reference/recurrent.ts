@@ -79,7 +79,10 @@ export function gatedDelta(tensors: GatedDelta): void {
   const b = operand(name, "b", tensors.b, { rows, columns: heads });
   const aLog = operand(name, "a_log", tensors.aLog, { rows: 1, columns: heads }).row(0);
   const dtBias = operand(name, "dt_bias", tensors.dtBias, { rows: 1, columns: heads }).row(0);
-  const state = operand(name, "state", tensors.state, { columns: heads * keySize * valueSize });
+  const state = operand(name, "state", tensors.state, {
+    types: ["f32", "bf16"],
+    columns: heads * keySize * valueSize,
+  });
   const runs = segmentsOf(name, tensors.segments, rows);
   const slotOf = indices(name, "slots", tensors.slots, runs.length, state.rows);
   const part = (row: Float64Array, head: number, size: number) =>
@@ -99,6 +102,8 @@ export function gatedDelta(tensors: GatedDelta): void {
         part(out.row(n), h, valueSize).set(result);
       }
     }
+    // A bf16 state is rounded once for all of the segment.
+    state.setRow(slotOf[index]!, state.row(slotOf[index]!));
   }
 }
 
