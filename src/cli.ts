@@ -6,8 +6,10 @@
 import { commandHelp, flag, parseArguments } from "./cli/arguments.ts";
 import { chatCommand } from "./cli/chat.ts";
 import { type Command, UsageError } from "./cli/command.ts";
+import { evalCommand } from "./cli/eval.ts";
 import { generateCommand } from "./cli/generate.ts";
 import { infoCommand } from "./cli/info.ts";
+import { quantizeCommand } from "./cli/quantize.ts";
 import { serveCommand } from "./cli/serve.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -15,6 +17,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   chat: chatCommand,
   serve: serveCommand,
   info: infoCommand,
+  quantize: quantizeCommand,
+  eval: evalCommand,
 };
 
 /**

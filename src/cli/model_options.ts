@@ -27,13 +27,14 @@ export const SESSIONS_OPTION: Readonly<Record<string, OptionHelp>> = {
   sessions: { type: "string", value: "N", help: "sessions that can be open at once (default 8)" },
 };
 
-/** Loads the model that the arguments name. */
+/** Loads the model that the arguments name; what is in `instead` counts more than they. */
 export async function loadModel(
   args: CommandArguments,
   defaults: RuntimeOptions = {},
+  instead: RuntimeOptions & { model?: string } = {},
 ): Promise<Runtime> {
-  const options = { ...defaults, ...runtimeOptions(args) };
-  return await Runtime.load(text(args, "model") ?? defaultModel(), options);
+  const { model = text(args, "model") ?? defaultModel(), ...others } = instead;
+  return await Runtime.load(model, { ...defaults, ...runtimeOptions(args), ...others });
 }
 
 /** The folder of the model that comes with the project. */

@@ -1,0 +1,184 @@
+/**
+ * Writes a model folder anew with weights of 4 or 8 bits, tensor by tensor.
+ *
+ * @module
+ */
+import { Checkpoint, type TensorEntry } from "../checkpoint/checkpoint.ts";
+import { planFiles, type PlannedFile, type PlannedTensor } from "../checkpoint/layout.ts";
+import { readJson } from "../checkpoint/read_json.ts";
+import { parseConfig } from "../config.ts";
+import { isRecord } from "../json_fields.ts";
+import { tensorShapes } from "../model/tensor_shapes.ts";
+import type { GroupFormat } from "./group_quantizer.ts";
+import { packedBytes } from "./packing.ts";
+import { formatOf, quantizationConfig, type Recipe, recipe } from "./recipe.ts";
+import { copyTensor, type Place, quantizeTensor } from "./tensor_writer.ts";
+import { WorkFolder } from "./work_folder.ts";
+
+/** How {@linkcode quantize} works. */
+export interface QuantizeOptions {
+  readonly weights: "q4" | "q8";
+  /** Columns that share a scale (default 32 with q4, 64 with q8). */
+  readonly group?: 32 | 64;
+  /** Most bytes of weights in one file (default 2 GB). */
+  readonly fileBytes?: number;
+  readonly progress?: (progress: QuantizeProgress) => void;
+}
+
+/** How far {@linkcode quantize} is. */
+export interface QuantizeProgress {
+  /** The tensor at hand. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+/** What {@linkcode quantize} did. */
+export interface QuantizeReport {
+  /** Matrices with few bits, and tensors that stayed as they are. */
+  readonly quantized: number;
+  readonly kept: number;
+  /** Tensors that an earlier run had written. */
+  readonly resumed: number;
+  /** Bytes of all tensors before and after. */
+  readonly sourceBytes: number;
+  readonly bytes: number;
+  readonly files: number;
+  /** √(Σ h·(w − w′)² / Σ h·w²) over all quantized matrices. */
+  readonly relativeError: number;
+}
+
+const FILE_BYTES = 2e9;
+
+/** Files that go with the weights, whatever their type. */
+const COMPANIONS =
+  /^(?:tokenizer.*|vocab\.json|merges\.txt|(?:special_tokens_map|added_tokens|generation_config)\.json|chat_template.*|(?:LICENSE|NOTICE|MODEL_CARD|README).*|.*\.py)$/i;
+
+/** A tensor of the model and what it becomes. */
+interface Job {
+  readonly entry: TensorEntry;
+  readonly format: GroupFormat | undefined;
+  readonly outputs: readonly PlannedTensor[];
+}
+
+/**
+ * Quantizes the model in the folder `model` into the new folder `out`, which appears when it is
+ * complete; a run that was cut off is taken up. Throws an `Error` when `out` exists, or the model
+ * cannot be read or is quantized already.
+ */
+export function quantize(model: string, out: string, options: QuantizeOptions): QuantizeReport {
+  const chosen = recipe(options.weights, options.group);
+  const config = readConfig(model);
+  const shapes = tensorShapes(parseConfig(config, `${model}/config.json`));
+  const jobs = planJobs(Checkpoint.open(model), shapes, chosen);
+  const plan = planFiles(jobs.map(({ outputs }) => outputs), options.fileBytes ?? FILE_BYTES);
+  using work = new WorkFolder(out, taskOf(model, jobs, options));
+  const [error, energy] = writeTensors(work, jobs, plan.files, options.progress);
+  const matrices = jobs.filter(({ entry }) => entry.shape.length === 2);
+  const formats = new Map(matrices.map(({ entry, format }) => [entry.name, format]));
+  const quantization = quantizationConfig(chosen, formats);
+  work.add("config.json", json({ ...config, quantization_config: quantization }));
+  if (plan.index) work.add("model.safetensors.index.json", json(plan.index));
+  for (const { name, isDirectory } of Deno.readDirSync(model)) {
+    if (COMPANIONS.test(name) && !isDirectory) {
+      work.add(name, Deno.readFileSync(`${model}/${name}`));
+    }
+  }
+  work.publish();
+  const quantized = jobs.filter(({ format }) => format).length;
+  return {
+    quantized,
+    kept: jobs.length - quantized,
+    resumed: work.finished.size,
+    sourceBytes: sum(jobs.map(({ entry }) => entry.bytes)),
+    bytes: sum(jobs.flatMap(({ outputs }) => outputs.map(({ bytes }) => bytes))),
+    files: plan.files.length,
+    relativeError: energy > 0 ? Math.sqrt(error / energy) : 0,
+  };
+}
+
+function readConfig(model: string): Readonly<Record<string, unknown>> {
+  const path = `${model}/config.json`;
+  const config = readJson(path);
+  if (!isRecord(config)) throw new Error(`Cannot use ${path}: it is not an object`);
+  if (config.quantization_config === undefined) return config;
+  throw new Error(
+    `Cannot quantize ${model}: its config.json has a quantization_config, so it is quantized ` +
+      "already; pass the model in F32, BF16 or F16",
+  );
+}
+
+function planJobs(
+  checkpoint: Checkpoint,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  chosen: Recipe,
+): Job[] {
+  return Array.from(shapes, ([name, shape]) => {
+    const entry = checkpoint.entry(name, shape);
+    const format = formatOf(name, shape, chosen);
+    return { entry, format, outputs: format ? quantizedTensors(entry, format) : [entry] };
+  });
+}
+
+/** The tensors that stand for a quantized matrix. */
+function quantizedTensors(
+  { name, shape }: TensorEntry,
+  { bits, group }: GroupFormat,
+): PlannedTensor[] {
+  const [rows, columns] = shape as readonly [number, number];
+  const words = packedBytes(columns, bits) / 4;
+  const groups = columns / group;
+  return [
+    { name: `${name}_packed`, dtype: "I32", shape: [rows, words], bytes: 4 * rows * words },
+    { name: `${name}_scale`, dtype: "BF16", shape: [rows, groups], bytes: 2 * rows * groups },
+    { name: `${name}_shape`, dtype: "I64", shape: [2], bytes: 16 },
+  ];
+}
+
+/** Writes all tensors that are not there yet. Returns the sums of all errors and energies. */
+function writeTensors(
+  work: WorkFolder,
+  jobs: readonly Job[],
+  files: readonly PlannedFile[],
+  progress: QuantizeOptions["progress"],
+): [error: number, energy: number] {
+  const totalBytes = sum(jobs.map(({ entry }) => entry.bytes));
+  let [done, error, energy] = [0, 0, 0];
+  for (const { entry, format, outputs } of jobs) {
+    let finished = work.finished.get(entry.name);
+    if (!finished) {
+      const planned = files.find(({ offsets }) => offsets.has(outputs[0]!.name))!;
+      const place: Place = { file: work.file(planned), offsets: planned.offsets };
+      using source = Deno.openSync(entry.path);
+      const advance = (bytes: number) =>
+        progress?.({ path: entry.name, bytes: done + bytes, totalBytes });
+      const sums = format
+        ? quantizeTensor(source, entry, format, place, advance)
+        : copyTensor(source, entry, place, advance);
+      finished = { tensor: entry.name, ...sums };
+      work.finish(finished, place.file);
+    }
+    done += entry.bytes;
+    error += finished.error;
+    energy += finished.energy;
+  }
+  return [error, energy];
+}
+
+/** What must be the same for a run to go on where another one stopped. */
+function taskOf(model: string, jobs: readonly Job[], options: QuantizeOptions): object {
+  const { weights, group, fileBytes } = options;
+  const sources = [...new Set(jobs.map(({ entry }) => entry.path))].map((path) => {
+    const { size, mtime } = Deno.statSync(path);
+    return { path: Deno.realPathSync(path), size, mtime };
+  });
+  return { model: Deno.realPathSync(model), weights, group, fileBytes, sources };
+}
+
+function json(value: unknown): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
