@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { drift, type DriftBucket, evaluate, type Evaluation, textTokens } from "../evaluate.ts";
+import { type Difference, drift, evaluate, type Loss, textTokens, WINDOW } from "../evaluate.ts";
+import { readText } from "../read_text.ts";
 import type { Runtime } from "../runtime.ts";
 import { flag, text, whole } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
@@ -33,14 +34,6 @@ export const evalCommand: Command = {
   run,
 };
 
-/** All that was measured, under the names of the JSON object. */
-interface Facts extends Evaluation {
-  readonly model: string;
-  readonly weights: string;
-  readonly against?: { readonly model: string; readonly weights: string };
-  readonly drift?: readonly DriftBucket[];
-}
-
 async function run(args: CommandArguments): Promise<number> {
   if (args.positionals.length > 0) {
     throw new UsageError(`Unknown argument "${args.positionals[0]}": name the text with --text`);
@@ -53,8 +46,9 @@ async function run(args: CommandArguments): Promise<number> {
     throw new UsageError("--drift compares two models: name the other one with --against");
   }
   const content = readText(path);
-  // One session that can hold all that is read.
-  const defaults = { sessions: 1, attentionBudget: Infinity };
+  // One session that can hold all that is read into it.
+  const longest = against === undefined ? WINDOW : Math.max(WINDOW, driftTokens);
+  const defaults = { sessions: 1, attentionBudget: longest };
   await using runtime = await loadModel(args, defaults);
   await using reference = against === undefined
     ? undefined
@@ -75,63 +69,74 @@ async function measure(
   reference: Runtime | undefined,
   content: string,
   driftTokens: number,
-): Promise<Facts> {
+) {
   const ids = textTokens(content, runtime, reference);
+  const { windows, tokens, reference: other, ...loss } = await evaluate(runtime, ids, reference);
   const facts = {
     model: runtime.name,
     weights: runtime.weightsType,
-    ...await evaluate(runtime, ids, reference),
+    windows,
+    tokens,
+    ...lossFacts(loss),
   };
-  if (!reference) return facts;
-  const { name: model, weightsType: weights } = reference;
+  if (!reference || !other) return facts;
   const decoded = ids.slice(0, Math.min(driftTokens, runtime.config.maxPositions));
+  const buckets = await drift(runtime, decoded, reference);
   return {
     ...facts,
-    against: { model, weights },
-    drift: await drift(runtime, decoded, reference),
+    against: {
+      model: reference.name,
+      weights: reference.weightsType,
+      ...lossFacts(other),
+      ...differenceFacts(other),
+    },
+    drift: buckets.map(({ from, to, ...rest }) => ({ from, to, ...differenceFacts(rest) })),
   };
 }
 
-function readText(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    throw new Error(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
+function lossFacts({ loss, perplexity, bitsPerByte }: Loss) {
+  return { loss, perplexity, bits_per_byte: bitsPerByte };
 }
 
+function differenceFacts({ kl, agreement }: Difference) {
+  return { kl_mean: kl.mean, kl_p99: kl.p99, agreement };
+}
+
+/** All that was measured, under the names of the JSON object. */
+type Facts = Awaited<ReturnType<typeof measure>>;
+
 function table(facts: Facts): string {
-  const { model, weights, windows, tokens, reference, against } = facts;
+  const { model, weights, windows, tokens } = facts;
+  const count = `${windows} ${windows === 1 ? "window" : "windows"}`;
   const lines = [
-    `${model} (${weights}): ${tokens.toLocaleString("en")} tokens, ${windows} ` +
-    (windows === 1 ? "window" : "windows"),
+    `${model} (${weights}): ${tokens.toLocaleString("en")} tokens in ${count}`,
     lossText(facts),
   ];
-  if (!reference || !against) return lines.join("\n");
-  const change = (facts.perplexity / reference.perplexity - 1) * 100;
+  if (!("against" in facts)) return lines.join("\n");
+  const { against, drift } = facts;
+  const change = (facts.perplexity / against.perplexity - 1) * 100;
   lines.push(
     "",
     `against ${against.model} (${against.weights})`,
-    lossText(reference),
+    lossText(against),
     `perplexity ${change < 0 ? "" : "+"}${change.toFixed(3)} %`,
     "",
-    "                       KL mean    KL p99   same top",
-    differenceText("prediction", reference),
-    ...facts.drift!.map((bucket) =>
-      differenceText(`decoded ${bucket.from} … ${bucket.to}`, bucket)
-    ),
+    `${"".padEnd(20)}   KL mean    KL p99  same top`,
+    differenceText("read", against),
+    ...drift.map((bucket) => differenceText(`decoded ${bucket.from} … ${bucket.to}`, bucket)),
   );
   return lines.join("\n");
 }
 
-function lossText(
-  { loss, perplexity, bitsPerByte }: Evaluation | Evaluation["reference"] & object,
-) {
+function lossText({ loss, perplexity, bits_per_byte }: ReturnType<typeof lossFacts>): string {
   return `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(3)}, ` +
-    `${bitsPerByte.toFixed(4)} bits a byte`;
+    `${bits_per_byte.toFixed(4)} bits a byte`;
 }
 
-function differenceText(what: string, { kl, agreement }: Omit<DriftBucket, "from" | "to">): string {
-  const numbers = [kl.mean.toFixed(6), kl.p99.toFixed(6)].map((text) => text.padStart(10));
-  return `${what.padEnd(20)}${numbers.join("")} ${(100 * agreement).toFixed(2).padStart(8)} %`;
+function differenceText(
+  what: string,
+  { kl_mean, kl_p99, agreement }: ReturnType<typeof differenceFacts>,
+): string {
+  const numbers = [kl_mean, kl_p99].map((kl) => kl.toFixed(6).padStart(10));
+  return `${what.padEnd(20)}${numbers.join("")} ${(100 * agreement).toFixed(2).padStart(7)} %`;
 }

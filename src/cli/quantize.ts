@@ -4,7 +4,7 @@
  * @module
  */
 import { quantize, type QuantizeOptions, type QuantizeReport } from "../quantize/quantize.ts";
-import { choice, flag, present } from "./arguments.ts";
+import { choice, flag, present, text } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { bytesText } from "./output.ts";
 import { ProgressBar } from "./progress_bar.ts";
@@ -15,18 +15,24 @@ export const quantizeCommand: Command = {
   options: {
     weights: { type: "string", value: "TYPE", help: "q4 (4 bits) or q8 (8 bits)" },
     group: { type: "string", value: "N", help: "weights with one scale: 32 (q4) or 64 (q8)" },
+    calibrate: {
+      type: "string",
+      value: "FILE",
+      help: "a text such as the model will read, to see which weights matter",
+    },
     json: { type: "boolean", help: "print one JSON object" },
   },
   example: "--weights q4 models/fable models/fable-q4",
   run,
 };
 
-function run(args: CommandArguments): Promise<number> {
+async function run(args: CommandArguments): Promise<number> {
   const [model, out] = folders(args);
   const options = quantizeOptions(args);
   using bar = new ProgressBar();
   const start = performance.now();
-  const report = quantize(model, out, { ...options, progress: (progress) => bar.show(progress) });
+  const progress: QuantizeOptions["progress"] = (progress) => bar.show(progress);
+  const report = await quantize(model, out, { ...options, progress });
   const seconds = (performance.now() - start) / 1000;
   bar[Symbol.dispose]();
   if (flag(args, "json")) {
@@ -34,7 +40,7 @@ function run(args: CommandArguments): Promise<number> {
   } else {
     console.log(summary(out, report, seconds));
   }
-  return Promise.resolve(0);
+  return 0;
 }
 
 function folders({ positionals }: CommandArguments): [model: string, out: string] {
@@ -49,7 +55,7 @@ function quantizeOptions(args: CommandArguments): QuantizeOptions {
   if (!weights) throw new UsageError("--weights is missing: pass q4 or q8");
   const group = choice(args, "group", ["32", "64"]);
   const columns = group === undefined ? undefined : group === "32" ? 32 : 64;
-  return present<QuantizeOptions>({ weights, group: columns });
+  return present<QuantizeOptions>({ weights, group: columns, calibrate: text(args, "calibrate") });
 }
 
 function facts(
@@ -64,6 +70,7 @@ function facts(
     out,
     weights,
     group: group ?? (weights === "q4" ? 32 : 64),
+    calibration_tokens: report.calibrationTokens,
     quantized_tensors: report.quantized,
     kept_tensors: report.kept,
     resumed_tensors: report.resumed,

@@ -6,13 +6,15 @@
 import { Checkpoint, type TensorEntry } from "../checkpoint/checkpoint.ts";
 import { planFiles, type PlannedFile, type PlannedTensor } from "../checkpoint/layout.ts";
 import { readJson } from "../checkpoint/read_json.ts";
-import { parseConfig } from "../config.ts";
+import { type ModelConfig, parseConfig } from "../config.ts";
 import { isRecord } from "../json_fields.ts";
 import { tensorShapes } from "../model/tensor_shapes.ts";
+import { readText } from "../read_text.ts";
 import type { GroupFormat } from "./group_quantizer.ts";
 import { packedBytes } from "./packing.ts";
 import { formatOf, quantizationConfig, type Recipe, recipe } from "./recipe.ts";
 import { copyTensor, type Place, quantizeTensor } from "./tensor_writer.ts";
+import { calibrate, type Calibration } from "./calibrate.ts";
 import { WorkFolder } from "./work_folder.ts";
 
 /** How {@linkcode quantize} works. */
@@ -22,12 +24,14 @@ export interface QuantizeOptions {
   readonly group?: 32 | 64;
   /** Most bytes of weights in one file (default 2 GB). */
   readonly fileBytes?: number;
+  /** File with a text whose reading shows which columns matter; without one all are alike. */
+  readonly calibrate?: string;
   readonly progress?: (progress: QuantizeProgress) => void;
 }
 
 /** How far {@linkcode quantize} is. */
 export interface QuantizeProgress {
-  /** The tensor at hand. */
+  /** The tensor at hand, or the text. */
   readonly path: string;
   readonly bytes: number;
   readonly totalBytes: number;
@@ -44,6 +48,8 @@ export interface QuantizeReport {
   readonly sourceBytes: number;
   readonly bytes: number;
   readonly files: number;
+  /** Tokens that were read to weigh the columns. */
+  readonly calibrationTokens: number;
   /** √(Σ h·(w − w′)² / Σ h·w²) over all quantized matrices. */
   readonly relativeError: number;
 }
@@ -66,19 +72,28 @@ interface Job {
  * complete; a run that was cut off is taken up. Throws an `Error` when `out` exists, or the model
  * cannot be read or is quantized already.
  */
-export function quantize(model: string, out: string, options: QuantizeOptions): QuantizeReport {
+export async function quantize(
+  model: string,
+  out: string,
+  options: QuantizeOptions,
+): Promise<QuantizeReport> {
   const chosen = recipe(options.weights, options.group);
-  const config = readConfig(model);
-  const shapes = tensorShapes(parseConfig(config, `${model}/config.json`));
+  const json = readConfig(model);
+  const config = parseConfig(json, `${model}/config.json`);
+  const shapes = tensorShapes(config);
   const jobs = planJobs(Checkpoint.open(model), shapes, chosen);
   const plan = planFiles(jobs.map(({ outputs }) => outputs), options.fileBytes ?? FILE_BYTES);
   using work = new WorkFolder(out, taskOf(model, jobs, options));
-  const [error, energy] = writeTensors(work, jobs, plan.files, options.progress);
+  const calibration = work.finished.size < jobs.length
+    ? await readCalibration(model, config, options)
+    : undefined;
+  const { progress } = options;
+  const [error, energy] = writeTensors(work, jobs, plan.files, { calibration, progress });
   const matrices = jobs.filter(({ entry }) => entry.shape.length === 2);
   const formats = new Map(matrices.map(({ entry, format }) => [entry.name, format]));
   const quantization = quantizationConfig(chosen, formats);
-  work.add("config.json", json({ ...config, quantization_config: quantization }));
-  if (plan.index) work.add("model.safetensors.index.json", json(plan.index));
+  work.add("config.json", jsonBytes({ ...json, quantization_config: quantization }));
+  if (plan.index) work.add("model.safetensors.index.json", jsonBytes(plan.index));
   for (const { name, isDirectory } of Deno.readDirSync(model)) {
     if (COMPANIONS.test(name) && !isDirectory) {
       work.add(name, Deno.readFileSync(`${model}/${name}`));
@@ -93,6 +108,7 @@ export function quantize(model: string, out: string, options: QuantizeOptions): 
     sourceBytes: sum(jobs.map(({ entry }) => entry.bytes)),
     bytes: sum(jobs.flatMap(({ outputs }) => outputs.map(({ bytes }) => bytes))),
     files: plan.files.length,
+    calibrationTokens: calibration?.tokens ?? 0,
     relativeError: energy > 0 ? Math.sqrt(error / energy) : 0,
   };
 }
@@ -106,6 +122,19 @@ function readConfig(model: string): Readonly<Record<string, unknown>> {
     `Cannot quantize ${model}: its config.json has a quantization_config, so it is quantized ` +
       "already; pass the model in F32, BF16 or F16",
   );
+}
+
+/** Reads the calibration text, if there is one. */
+async function readCalibration(
+  model: string,
+  config: ModelConfig,
+  { calibrate: path, progress }: QuantizeOptions,
+): Promise<Calibration | undefined> {
+  if (path === undefined) return undefined;
+  const text = readText(path);
+  return await calibrate(model, config, text, (share) => {
+    progress?.({ path, bytes: Math.round(share * text.length), totalBytes: text.length });
+  });
 }
 
 function planJobs(
@@ -140,7 +169,10 @@ function writeTensors(
   work: WorkFolder,
   jobs: readonly Job[],
   files: readonly PlannedFile[],
-  progress: QuantizeOptions["progress"],
+  { calibration, progress }: {
+    calibration: Calibration | undefined;
+    progress: QuantizeOptions["progress"] | undefined;
+  },
 ): [error: number, energy: number] {
   const totalBytes = sum(jobs.map(({ entry }) => entry.bytes));
   let [done, error, energy] = [0, 0, 0];
@@ -153,7 +185,14 @@ function writeTensors(
       const advance = (bytes: number) =>
         progress?.({ path: entry.name, bytes: done + bytes, totalBytes });
       const sums = format
-        ? quantizeTensor(source, entry, format, place, advance)
+        ? quantizeTensor(
+          source,
+          entry,
+          format,
+          place,
+          advance,
+          calibration?.importance.get(entry.name),
+        )
         : copyTensor(source, entry, place, advance);
       finished = { tensor: entry.name, ...sums };
       work.finish(finished, place.file);
@@ -167,15 +206,20 @@ function writeTensors(
 
 /** What must be the same for a run to go on where another one stopped. */
 function taskOf(model: string, jobs: readonly Job[], options: QuantizeOptions): object {
-  const { weights, group, fileBytes } = options;
-  const sources = [...new Set(jobs.map(({ entry }) => entry.path))].map((path) => {
+  const { weights, group, fileBytes, calibrate } = options;
+  const read = [
+    ...jobs.map(({ entry }) => entry.path),
+    ...calibrate === undefined ? [] : [calibrate],
+  ];
+  const sources = [...new Set(read)].map((path) => {
     const { size, mtime } = Deno.statSync(path);
     return { path: Deno.realPathSync(path), size, mtime };
   });
-  return { model: Deno.realPathSync(model), weights, group, fileBytes, sources };
+  const { matrix, vocabulary } = recipe(weights, group);
+  return { model: Deno.realPathSync(model), matrix, vocabulary, fileBytes, sources };
 }
 
-function json(value: unknown): Uint8Array {
+function jsonBytes(value: unknown): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
