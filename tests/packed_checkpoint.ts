@@ -6,6 +6,7 @@
 import { Checkpoint } from "../src/checkpoint/checkpoint.ts";
 import { readSafetensors, type StoredTensor } from "../src/checkpoint/safetensors.ts";
 import { safetensors } from "./checkpoints.ts";
+import { fromFile } from "./reference/numbers.ts";
 
 /** The bytes of a tensor, in memory of their own. */
 export function tensorBytes({ path, offset, bytes }: StoredTensor): Uint8Array<ArrayBuffer> {
@@ -14,12 +15,6 @@ export function tensorBytes({ path, offset, bytes }: StoredTensor): Uint8Array<A
   file.seekSync(offset, Deno.SeekMode.Start);
   for (let start = 0; start < bytes;) start += file.readSync(data.subarray(start))!;
   return data;
-}
-
-/** Numbers of bf16 elements. */
-export function fromBf16(bytes: Uint8Array<ArrayBuffer>): Float32Array {
-  const bits = Uint32Array.from(new Uint16Array(bytes.buffer), (half) => half << 16);
-  return new Float32Array(bits.buffer);
 }
 
 /** One number of a packed matrix, less the offset that makes it positive. */
@@ -36,7 +31,7 @@ export function unpackMatrix(tensors: ReadonlyMap<string, StoredTensor>, name: s
   const stored = tensors.get(`${name}_packed`)!;
   const packed = new Int32Array(tensorBytes(stored).buffer);
   const words = stored.shape[1]!;
-  const scales = fromBf16(tensorBytes(tensors.get(`${name}_scale`)!));
+  const scales = fromFile(tensorBytes(tensors.get(`${name}_scale`)!), "bf16");
   const groups = scales.length / rows;
   const bits = 32 * words / columns;
   const values = new Float32Array(rows * columns);

@@ -3,18 +3,17 @@
  *
  * @module
  */
-import { Checkpoint, type TensorEntry } from "../checkpoint/checkpoint.ts";
-import { planFiles, type PlannedFile, type PlannedTensor } from "../checkpoint/layout.ts";
+import { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { planFiles, type PlannedFile } from "../checkpoint/layout.ts";
 import { readJson } from "../checkpoint/read_json.ts";
 import { type ModelConfig, parseConfig } from "../config.ts";
 import { isRecord } from "../json_fields.ts";
 import { tensorShapes } from "../model/tensor_shapes.ts";
 import { readText } from "../read_text.ts";
-import type { GroupFormat } from "./group_quantizer.ts";
-import { packedBytes } from "./packing.ts";
-import { formatOf, quantizationConfig, type Recipe, recipe } from "./recipe.ts";
-import { copyTensor, type Place, quantizeTensor } from "./tensor_writer.ts";
 import { calibrate, type Calibration } from "./calibrate.ts";
+import { type Job, planJobs } from "./jobs.ts";
+import { quantizationConfig, recipe } from "./recipe.ts";
+import { type ErrorSums, writeTensor } from "./tensor_writer.ts";
 import { WorkFolder } from "./work_folder.ts";
 
 /** How {@linkcode quantize} works. */
@@ -24,6 +23,8 @@ export interface QuantizeOptions {
   readonly group?: 32 | 64;
   /** Most bytes of weights in one file (default 2 GB). */
   readonly fileBytes?: number;
+  /** Bytes that are read between two points from which a run can go on (default 256 MB). */
+  readonly syncBytes?: number;
   /** File with a text whose reading shows which columns matter; without one all are alike. */
   readonly calibrate?: string;
   readonly progress?: (progress: QuantizeProgress) => void;
@@ -55,17 +56,11 @@ export interface QuantizeReport {
 }
 
 const FILE_BYTES = 2e9;
+const SYNC_BYTES = 256e6;
 
 /** Files that go with the weights, whatever their type. */
 const COMPANIONS =
   /^(?:tokenizer.*|vocab\.json|merges\.txt|(?:special_tokens_map|added_tokens|generation_config)\.json|chat_template.*|(?:LICENSE|NOTICE|MODEL_CARD|README).*|.*\.py)$/i;
-
-/** A tensor of the model and what it becomes. */
-interface Job {
-  readonly entry: TensorEntry;
-  readonly format: GroupFormat | undefined;
-  readonly outputs: readonly PlannedTensor[];
-}
 
 /**
  * Quantizes the model in the folder `model` into the new folder `out`, which appears when it is
@@ -87,8 +82,7 @@ export async function quantize(
   const calibration = work.finished.size < jobs.length
     ? await readCalibration(model, config, options)
     : undefined;
-  const { progress } = options;
-  const [error, energy] = writeTensors(work, jobs, plan.files, { calibration, progress });
+  const { error, energy } = writeTensors(work, jobs, plan.files, calibration, options);
   const matrices = jobs.filter(({ entry }) => entry.shape.length === 2);
   const formats = new Map(matrices.map(({ entry, format }) => [entry.name, format]));
   const quantization = quantizationConfig(chosen, formats);
@@ -137,71 +131,39 @@ async function readCalibration(
   });
 }
 
-function planJobs(
-  checkpoint: Checkpoint,
-  shapes: ReadonlyMap<string, readonly number[]>,
-  chosen: Recipe,
-): Job[] {
-  return Array.from(shapes, ([name, shape]) => {
-    const entry = checkpoint.entry(name, shape);
-    const format = formatOf(name, shape, chosen);
-    return { entry, format, outputs: format ? quantizedTensors(entry, format) : [entry] };
-  });
-}
-
-/** The tensors that stand for a quantized matrix. */
-function quantizedTensors(
-  { name, shape }: TensorEntry,
-  { bits, group }: GroupFormat,
-): PlannedTensor[] {
-  const [rows, columns] = shape as readonly [number, number];
-  const words = packedBytes(columns, bits) / 4;
-  const groups = columns / group;
-  return [
-    { name: `${name}_packed`, dtype: "I32", shape: [rows, words], bytes: 4 * rows * words },
-    { name: `${name}_scale`, dtype: "BF16", shape: [rows, groups], bytes: 2 * rows * groups },
-    { name: `${name}_shape`, dtype: "I64", shape: [2], bytes: 16 },
-  ];
-}
-
 /** Writes all tensors that are not there yet. Returns the sums of all errors and energies. */
 function writeTensors(
   work: WorkFolder,
   jobs: readonly Job[],
   files: readonly PlannedFile[],
-  { calibration, progress }: {
-    calibration: Calibration | undefined;
-    progress: QuantizeOptions["progress"] | undefined;
-  },
-): [error: number, energy: number] {
+  calibration: Calibration | undefined,
+  { progress, syncBytes = SYNC_BYTES }: QuantizeOptions,
+): ErrorSums {
   const totalBytes = sum(jobs.map(({ entry }) => entry.bytes));
-  let [done, error, energy] = [0, 0, 0];
-  for (const { entry, format, outputs } of jobs) {
-    let finished = work.finished.get(entry.name);
+  let [done, synced, error, energy] = [0, 0, 0, 0];
+  for (const job of jobs) {
+    const { name, bytes, path } = job.entry;
+    let finished = work.finished.get(name);
     if (!finished) {
-      const planned = files.find(({ offsets }) => offsets.has(outputs[0]!.name))!;
-      const place: Place = { file: work.file(planned), offsets: planned.offsets };
-      using source = Deno.openSync(entry.path);
-      const advance = (bytes: number) =>
-        progress?.({ path: entry.name, bytes: done + bytes, totalBytes });
-      const sums = format
-        ? quantizeTensor(
-          source,
-          entry,
-          format,
-          place,
-          advance,
-          calibration?.importance.get(entry.name),
-        )
-        : copyTensor(source, entry, place, advance);
-      finished = { tensor: entry.name, ...sums };
-      work.finish(finished, place.file);
+      const planned = files.find(({ offsets }) => offsets.has(job.outputs[0]!.name))!;
+      using source = Deno.openSync(path);
+      const sums = writeTensor(job, {
+        source,
+        file: work.file(planned),
+        offsets: planned.offsets,
+        importance: calibration?.importance.get(name),
+        advance: (bytes) => progress?.({ path: name, bytes: done + bytes, totalBytes }),
+      });
+      work.finish(finished = { tensor: name, ...sums });
     }
-    done += entry.bytes;
+    done += bytes;
     error += finished.error;
     energy += finished.energy;
+    if (done - synced < syncBytes && done < totalBytes) continue;
+    work.sync();
+    synced = done;
   }
-  return [error, energy];
+  return { error, energy };
 }
 
 /** What must be the same for a run to go on where another one stopped. */

@@ -8,13 +8,21 @@ import { readBytes } from "../checkpoint/files.ts";
 import { readFloats } from "../checkpoint/read_floats.ts";
 import { ELEMENT_BYTES } from "../ops.ts";
 import { type GroupFormat, GroupQuantizer } from "./group_quantizer.ts";
+import type { Job } from "./jobs.ts";
 import { packedBytes, packRow } from "./packing.ts";
 import { writeAt } from "./work_folder.ts";
 
-/** An open weight file and where its tensors stand. */
-export interface Place {
+/** Where a tensor is read and written. */
+export interface Transfer {
+  /** The open file that holds the tensor. */
+  readonly source: Deno.FsFile;
+  /** The open file that it goes into, and where its tensors begin. */
   readonly file: Deno.FsFile;
   readonly offsets: ReadonlyMap<string, number>;
+  /** How much each column matters; without it all are alike. */
+  readonly importance: Float64Array | undefined;
+  /** Hears how many bytes of the tensor have been read. */
+  readonly advance: (bytes: number) => void;
 }
 
 /** Σ h·(w − scale·q)² and Σ h·w² over a matrix. */
@@ -23,20 +31,20 @@ export interface ErrorSums {
   readonly energy: number;
 }
 
-/** Hears how many bytes of the tensor have been read. */
-export type Advance = (bytes: number) => void;
-
 /** Elements in one block. */
 const BLOCK = 4 * 1024 * 1024;
 
-/** Quantizes a matrix of the file `source`. Throws an `Error` when it holds what is not finite. */
-export function quantizeTensor(
-  source: Deno.FsFile,
+/** Writes what becomes of a tensor. Throws an `Error` when it holds what is not finite. */
+export function writeTensor({ entry, format }: Job, transfer: Transfer): ErrorSums {
+  if (format) return quantizeTensor(entry, format, transfer);
+  copyTensor(entry, transfer);
+  return { error: 0, energy: 0 };
+}
+
+function quantizeTensor(
   entry: TensorEntry,
   format: GroupFormat,
-  { file, offsets }: Place,
-  advance: Advance,
-  importance?: Float64Array,
+  { source, file, offsets, importance, advance }: Transfer,
 ): ErrorSums {
   const [rows, columns] = entry.shape as readonly [number, number];
   const quantizer = new GroupQuantizer(format, columns, importance);
@@ -64,13 +72,10 @@ export function quantizeTensor(
   return { error: quantizer.error, energy: quantizer.energy };
 }
 
-/** Copies a tensor of the file `source` as it is. */
-export function copyTensor(
-  source: Deno.FsFile,
+function copyTensor(
   entry: TensorEntry,
-  { file, offsets }: Place,
-  advance: Advance,
-): ErrorSums {
+  { source, file, offsets, advance }: Transfer,
+): void {
   const offset = offsets.get(entry.name)!;
   source.seekSync(entry.offset, Deno.SeekMode.Start);
   for (let done = 0; done < entry.bytes;) {
@@ -79,7 +84,6 @@ export function copyTensor(
     done += block.length;
     advance(done);
   }
-  return { error: 0, energy: 0 };
 }
 
 function bytesOf(values: Uint16Array | BigInt64Array): Uint8Array {

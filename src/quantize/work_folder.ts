@@ -23,6 +23,8 @@ export class WorkFolder implements Disposable {
   readonly #out: string;
   readonly #path: string;
   readonly #journal: Deno.FsFile;
+  /** Lines about tensors that may not be on disk yet. */
+  readonly #pending: string[] = [];
   readonly #files = new Map<string, Deno.FsFile>();
 
   /**
@@ -40,11 +42,7 @@ export class WorkFolder implements Disposable {
       throw new Error(`Cannot write ${out}: ${this.#path} is in the way; remove it`);
     }
     try {
-      // Without its folder a journal tells of what is gone.
-      if (exists(journal) && !exists(`${this.#path}/model`)) Deno.removeSync(journal);
-      for (const folder of [this.#path, `${this.#path}/model`]) {
-        if (!exists(folder)) Deno.mkdirSync(folder);
-      }
+      if (!exists(this.#path)) Deno.mkdirSync(this.#path);
       this.#journal = Deno.openSync(journal, { read: true, write: true, create: true });
     } catch (error) {
       throw new Error(`Cannot write ${out}: ${(error as Error).message}`, { cause: error });
@@ -57,32 +55,31 @@ export class WorkFolder implements Disposable {
   }
 
   /** The file of this plan, with its header written and its whole size. */
-  file(planned: PlannedFile): Deno.FsFile {
-    let file = this.#files.get(planned.name);
-    if (file) return file;
-    const path = `${this.#path}/model/${planned.name}`;
-    file = Deno.openSync(path, { read: true, write: true, create: true });
-    this.#files.set(planned.name, file);
-    if (file.statSync().size !== planned.bytes) file.truncateSync(planned.bytes);
-    writeAt(file, 0, planned.header);
+  file({ name, bytes, header }: PlannedFile): Deno.FsFile {
+    const known = this.#files.get(name);
+    if (known) return known;
+    const file = this.#open(name);
+    if (file.statSync().size !== bytes) file.truncateSync(bytes);
+    writeAt(file, 0, header);
     return file;
-  }
-
-  /** Notes that a tensor is written, once its file is on disk. */
-  finish(tensor: FinishedTensor, file: Deno.FsFile): void {
-    file.syncDataSync();
-    this.#write(JSON.stringify(tensor));
   }
 
   /** Adds a whole file. */
   add(name: string, content: Uint8Array): void {
-    using file = Deno.openSync(`${this.#path}/model/${name}`, {
-      write: true,
-      create: true,
-      truncate: true,
-    });
+    const file = this.#open(name);
+    file.truncateSync();
     writeAt(file, 0, content);
-    file.syncSync();
+  }
+
+  /** Notes that a tensor is written. */
+  finish(tensor: FinishedTensor): void {
+    this.#pending.push(JSON.stringify(tensor));
+  }
+
+  /** Puts on disk what is written, and then what is noted of it. */
+  sync(): void {
+    for (const file of this.#files.values()) file.syncDataSync();
+    this.#write(this.#pending.splice(0));
   }
 
   /** Puts the result in its place, and removes the rest. */
@@ -104,7 +101,8 @@ export class WorkFolder implements Disposable {
     const finished = new Map<string, FinishedTensor>();
     const text = Deno.readTextFileSync(journal);
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    if (whole.startsWith(`${task}\n`)) {
+    const model = `${this.#path}/model`;
+    if (whole.startsWith(`${task}\n`) && exists(model)) {
       for (const line of whole.trimEnd().split("\n").slice(1)) {
         const entry: FinishedTensor = JSON.parse(line);
         finished.set(entry.tensor, entry);
@@ -113,16 +111,23 @@ export class WorkFolder implements Disposable {
       this.#journal.truncateSync(new TextEncoder().encode(whole).length);
       this.#journal.seekSync(0, Deno.SeekMode.End);
     } else {
-      Deno.removeSync(`${this.#path}/model`, { recursive: true });
-      Deno.mkdirSync(`${this.#path}/model`);
+      if (exists(model)) Deno.removeSync(model, { recursive: true });
+      Deno.mkdirSync(model);
       this.#journal.truncateSync();
-      this.#write(task);
+      this.#write([task]);
     }
     return finished;
   }
 
-  #write(line: string): void {
-    writeAll(this.#journal, new TextEncoder().encode(`${line}\n`));
+  #open(name: string): Deno.FsFile {
+    const path = `${this.#path}/model/${name}`;
+    const file = Deno.openSync(path, { read: true, write: true, create: true });
+    this.#files.set(name, file);
+    return file;
+  }
+
+  #write(lines: readonly string[]): void {
+    writeAll(this.#journal, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
     this.#journal.syncDataSync();
   }
 }
