@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Checkpoint } from "../src/checkpoint/checkpoint.ts";
-import { main } from "../src/cli.ts";
 import { quantize, type QuantizeOptions, type QuantizeReport } from "../src/quantize/quantize.ts";
+import { contrail } from "./contrail.ts";
 import { FABLE } from "./fable.ts";
 import { tensorBytes, unpackMatrix } from "./packed_checkpoint.ts";
 import { fromFile } from "./reference/numbers.ts";
@@ -244,20 +244,6 @@ Deno.test("quantize() refuses what it cannot read and where it cannot write", as
     await assertRefused(() => quantize(FABLE, `${folder}/z`, options), folder, "another run");
   });
 });
-
-/** Runs the command line in this process. Returns its status and what it printed. */
-async function contrail(args: readonly string[]) {
-  const [stdout, stderr]: [string[], string[]] = [[], []];
-  const { log, error } = console;
-  console.log = (text: string) => stdout.push(text);
-  console.error = (text: string) => stderr.push(text);
-  try {
-    const code = await main(args);
-    return { code, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
-  } finally {
-    Object.assign(console, { log, error });
-  }
-}
 
 Deno.test("contrail quantize tells what it did, and wrong usage with status 2", async () => {
   await withTemp(async (folder) => {
