@@ -26,12 +26,14 @@ async function firstInputs(): Promise<Float64Array> {
   for (const id of ids) {
     const row = embedding.subarray(id * columns, (id + 1) * columns);
     const square = row.reduce((sum, x) => sum + x * x, 0) / columns + CONFIG.normEpsilon;
-    for (let c = 0; c < columns; c++) means[c]! += (row[c]! * norm[c]!) ** 2 / square / ids.length;
+    for (let c = 0; c < columns; c++) {
+      means[c]! += (row[c]! * norm[c]!) ** 2 / square / ids.length;
+    }
   }
   return means;
 }
 
-Deno.test("calibrate() gives the mean squares of each matrix's inputs, a little damped", async () => {
+Deno.test("calibrate() gives damped mean squares of what each matrix reads", async () => {
   const shares: number[] = [];
   const { tokens, importance } = await calibrate(FABLE, CONFIG, TEXT, (done) => shares.push(done));
   assertEquals(tokens, (await Tokenizer.load(FABLE))!.encode(TEXT).length);

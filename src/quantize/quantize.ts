@@ -59,8 +59,13 @@ const FILE_BYTES = 2e9;
 const SYNC_BYTES = 256e6;
 
 /** Files that go with the weights, whatever their type. */
-const COMPANIONS =
-  /^(?:tokenizer.*|vocab\.json|merges\.txt|(?:special_tokens_map|added_tokens|generation_config)\.json|chat_template.*|(?:LICENSE|NOTICE|MODEL_CARD|README).*|.*\.py)$/i;
+const COMPANIONS: readonly RegExp[] = [
+  /^(?:tokenizer|chat_template)/,
+  /^(?:vocab|special_tokens_map|added_tokens|generation_config)\.json$/,
+  /^merges\.txt$/,
+  /^(?:LICENSE|NOTICE|MODEL_CARD|README)/i,
+  /\.py$/,
+];
 
 /**
  * Quantizes the model in the folder `model` into the new folder `out`, which appears when it is
@@ -89,9 +94,8 @@ export async function quantize(
   work.add("config.json", jsonBytes({ ...json, quantization_config: quantization }));
   if (plan.index) work.add("model.safetensors.index.json", jsonBytes(plan.index));
   for (const { name, isDirectory } of Deno.readDirSync(model)) {
-    if (COMPANIONS.test(name) && !isDirectory) {
-      work.add(name, Deno.readFileSync(`${model}/${name}`));
-    }
+    const goesWith = !isDirectory && COMPANIONS.some((pattern) => pattern.test(name));
+    if (goesWith) work.add(name, Deno.readFileSync(`${model}/${name}`));
   }
   work.publish();
   const quantized = jobs.filter(({ format }) => format).length;
