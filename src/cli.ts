@@ -7,9 +7,11 @@ import { commandHelp, flag, parseArguments } from "./cli/arguments.ts";
 import { benchCommand } from "./cli/bench.ts";
 import { chatCommand } from "./cli/chat.ts";
 import { type Command, UsageError } from "./cli/command.ts";
+import { evalCommand } from "./cli/eval.ts";
 import { generateCommand } from "./cli/generate.ts";
 import { infoCommand } from "./cli/info.ts";
 import { pullCommand } from "./cli/pull.ts";
+import { quantizeCommand } from "./cli/quantize.ts";
 import { serveCommand } from "./cli/serve.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -19,6 +21,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   info: infoCommand,
   pull: pullCommand,
   bench: benchCommand,
+  quantize: quantizeCommand,
+  eval: evalCommand,
 };
 
 /**

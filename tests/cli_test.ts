@@ -103,7 +103,7 @@ Deno.test("contrail tells a failure in one line with status 1", async () => {
 Deno.test("contrail shows help with an example for every command", async () => {
   const all = await contrail(["--help"]);
   assertEquals(all.code, 0);
-  for (const name of ["generate", "chat", "serve", "info", "pull", "bench"]) {
+  for (const name of ["generate", "chat", "serve", "info", "pull", "bench", "quantize", "eval"]) {
     assertStringIncludes(all.stdout, name);
     const { code, stdout } = await contrail([name, "--help"]);
     assertEquals(code, 0);

@@ -39,13 +39,17 @@ export const SESSIONS_OPTION: Readonly<Record<string, OptionHelp>> = {
   sessions: { type: "string", value: "N", help: "sessions that can be open at once (default 8)" },
 };
 
-/** Loads the model that the arguments name, or makes the random one that they describe. */
+/**
+ * Loads the model that the arguments name, or makes the random one that they describe; what is in
+ * `instead` counts more than they.
+ */
 export async function loadModel(
   args: CommandArguments,
   defaults: RuntimeOptions = {},
+  instead: RuntimeOptions & { model?: string } = {},
 ): Promise<Runtime> {
-  const options = { ...defaults, ...runtimeOptions(args) };
-  const model = text(args, "model");
+  const { model = text(args, "model"), ...others } = instead;
+  const options = { ...defaults, ...runtimeOptions(args), ...others };
   const config = text(args, "random");
   if (config === undefined) return await Runtime.load(model ?? defaultModel(), options);
   if (model === undefined) return await Runtime.random(config, options);
