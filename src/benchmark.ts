@@ -134,7 +134,7 @@ async function timePrefill(
     rates.push(prompt / (performance.now() - start) * 1000);
   }
   const rate = summarize(rates);
-  const flops = 2 * matrixParameters(runtime.config);
+  const flops = 2 * layerParameters(runtime.config);
   return { depth, tokens: prompt, tokens_per_second: rate, gflop_s: flops * rate.mean / 1e9 };
 }
 
@@ -173,12 +173,11 @@ async function timeDecode(
   };
 }
 
-/** Parameters that take part in each token's matrix products. */
-function matrixParameters(config: ModelConfig): number {
+/** Parameters of the layers' matrices: a prompt's tokens need no logits, but for the last. */
+function layerParameters(config: ModelConfig): number {
   let count = 0;
   for (const [name, shape] of tensorShapes(config)) {
-    const isLookup = name === "model.embed_tokens.weight" && !config.tiedEmbeddings;
-    if (shape.length === 2 && !isLookup) count += shape[0]! * shape[1]!;
+    if (shape.length === 2 && name.startsWith("model.layers.")) count += shape[0]! * shape[1]!;
   }
   return count;
 }
