@@ -12,6 +12,7 @@
 #include "kernel_table.h"
 #include "linear.cc"
 #include "log_sum_exp.cc"
+#include "packed.cc"
 #include "rms_norm.cc"
 #include "rotary.cc"
 #include "rows.cc"
@@ -28,7 +29,8 @@ const KernelTable kernels = {CT_TEXT(CT_TARGET), embedding,   rms_norm,     line
                              add,                silu,        swiglu,       rotary,
                              dynamic_convolution, gated_delta, gated_norm,  cache_append,
                              attention,          gather_rows, scatter_rows, argmax,
-                             top_k,              log_sum_exp, convert};
+                             top_k,              log_sum_exp, convert,
+                             unpack,             repack};
 
 }  // namespace CT_TARGET
 }  // namespace ct
