@@ -3,14 +3,7 @@
  *
  * @module
  */
-import type {
-  ElementType,
-  Ops,
-  PackedRange,
-  PackedType,
-  Tensor,
-  WeightRange,
-} from "../src/ops.ts";
+import type { ElementType, Ops, PackedRange, PackedType, Tensor, WeightRange } from "../src/ops.ts";
 import type { Device } from "./device.ts";
 import { NativeFile } from "./file.ts";
 import { check, library } from "./library.ts";

@@ -123,10 +123,8 @@ template <typename Code>
 void packed_range(const LinearArgs& args, const Packed& weight, const Input& input,
                   uint32_t begin, uint32_t end) {
   uint32_t block = begin;
-  if (args.x.rows > 1) {
-    for (; end - block >= packed_tile_blocks; block += packed_tile_blocks) {
-      packed_rows_of<Code, packed_tile_blocks>(args, weight, block, input);
-    }
+  for (; end - block >= packed_tile_blocks; block += packed_tile_blocks) {
+    packed_rows_of<Code, packed_tile_blocks>(args, weight, block, input);
   }
   for (; block < end; ++block) packed_rows_of<Code, 1>(args, weight, block, input);
 }

@@ -32,6 +32,7 @@ export function wrongCalls(): WrongCall[] {
   return [
     ...operators.flatMap(wrongShapes),
     ...wrongRows(),
+    ...wrongPackings(),
     ...wrongSegments(),
     ...wrongPages(),
     ...wrongScalars(),
@@ -144,6 +145,18 @@ function wrongRows(): WrongCall[] {
     wrongRow("scatterRows", "rows", 3, 3),
     wrongRow("rotary", "positions", 4, -1),
     wrong("topK", "x", "is narrower than values", { columns: 5 }),
+  ];
+}
+
+/** Packed weights where none can be, and some of the wrong width. */
+function wrongPackings(): WrongCall[] {
+  const packed = { type: "q8", group: 64, columns: 64, fill: constant(1) } as const;
+  return [
+    wrong("linear", "weight", "is q8 of another width", packed),
+    wrong("linear", "x", "is q8", packed),
+    wrong("embedding", "table", "is q8 of another width", packed),
+    wrong("rmsNorm", "weight", "is q8", packed),
+    wrong("cacheAppend", "keys", "is q8", { ...packed, role: "input" }),
   ];
 }
 
