@@ -77,9 +77,10 @@ export class NativeOps implements Ops {
     check(
       this.#library.ct_packed_load(
         handleOf(tensor),
-        NativeFile.handleOf(range.file),
-        BigInt(range.codes),
-        BigInt(range.scales),
+        NativeFile.handleOf(range.codes.file),
+        BigInt(range.codes.offset),
+        NativeFile.handleOf(range.scales.file),
+        BigInt(range.scales.offset),
         TYPE_NUMBERS[range.scaleType],
         range.bits,
         range.group,

@@ -36,8 +36,9 @@ export const SYMBOLS = {
   ct_file_bytes: { parameters: ["pointer"], result: "u64" },
   ct_file_close: { parameters: ["pointer"], result: "i32" },
   ct_tensor_load: { parameters: ["pointer", "pointer", "u64", "u32", "u32"], result: "i32" },
+  // deno-fmt-ignore
   ct_packed_load: {
-    parameters: ["pointer", "pointer", "u64", "u64", "u32", "u32", "u32", "u32"],
+    parameters: ["pointer", "pointer", "u64", "pointer", "u64", "u32", "u32", "u32", "u32"],
     result: "i32",
   },
 

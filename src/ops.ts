@@ -80,13 +80,18 @@ export interface WeightRange {
   readonly rowStep: number;
 }
 
-/** Where the codes and scales of quantized weights stand in a weight file. */
-export interface PackedRange {
+/** The byte of a weight file at which something begins. */
+export interface FilePlace {
   readonly file: WeightFile;
-  /** Byte at which the first row of codes begins; a row is `columns` numbers of `bits` bits. */
-  readonly codes: number;
-  /** Byte at which the first row of scales begins; a row is `columns / group` numbers. */
-  readonly scales: number;
+  readonly offset: number;
+}
+
+/** Where the codes and scales of quantized weights stand in weight files. */
+export interface PackedRange {
+  /** The first row of codes; a row is `columns` numbers of `bits` bits. */
+  readonly codes: FilePlace;
+  /** The first row of scales; a row is `columns / group` numbers. */
+  readonly scales: FilePlace;
   readonly scaleType: FileElementType;
   readonly bits: 4 | 8;
   /** Columns that share a scale. */
@@ -124,7 +129,7 @@ export interface Ops {
   /** Fills `tensor` (f32, bf16 or packed) from a file, converting to its type. */
   load(tensor: Tensor, range: WeightRange): void;
   /**
-   * Fills `tensor` from codes and scales in a file: f32 or bf16 with their products; packed weights
+   * Fills `tensor` from codes and scales in files: f32 or bf16 with their products; packed weights
    * of as many bits, whose group divides the file's, with the codes as they are.
    */
   loadPacked(tensor: Tensor, range: PackedRange): void;

@@ -21,7 +21,7 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
   whole("threads", threads, 0, 1024);
   if (attentionBudget !== Infinity) whole("attentionBudget", attentionBudget, 1, 2 ** 31);
   return {
-    weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16"]),
+    weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16", "q8", "q4"]),
     cacheType: oneOf("cacheType", options.cacheType ?? "bf16", ["f32", "bf16"]),
     sessions,
     attentionBudget: Math.min(attentionBudget, config.maxPositions),

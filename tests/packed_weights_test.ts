@@ -6,7 +6,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
-import { ELEMENT_BYTES, type Ops, type PackedRange, type Tensor } from "../src/ops.ts";
+import {
+  ELEMENT_BYTES,
+  type Ops,
+  type PackedRange,
+  type Tensor,
+  type WeightFile,
+} from "../src/ops.ts";
 import { PACKINGS } from "./cases/case.ts";
 import { normal, Random } from "./cases/random.ts";
 import { Targets } from "./native.ts";
@@ -69,12 +75,16 @@ Deno.test("rowView() of packed weights leaves the other rows when it is written"
   }
 });
 
+/** What codes and scales are like. */
+type Kind = Omit<PackedRange, "codes" | "scales">;
+
 /** A file of random codes and of scales from 2⁻⁷ to 1, and where they stand. */
 class CodesFile implements Disposable {
   readonly path = Deno.makeTempFileSync();
-  readonly range: Omit<PackedRange, "file">;
+  readonly #range: Kind;
+  readonly #scales: number;
 
-  constructor(readonly rows: number, range: Omit<PackedRange, "file" | "codes" | "scales">) {
+  constructor(rows: number, range: Kind) {
     const { bits, group, scaleType } = range;
     const random = new Random(bits + group);
     const codes = Uint8Array.from({ length: rows * COLUMNS * bits / 8 }, () => random.below(256));
@@ -91,13 +101,20 @@ class CodesFile implements Disposable {
     bytes.set(codes, 3);
     bytes.set(new Uint8Array(scales.buffer), 3 + codes.length);
     Deno.writeFileSync(this.path, bytes);
-    this.range = { ...range, codes: 3, scales: 3 + codes.length };
+    this.#range = range;
+    this.#scales = 3 + codes.length;
   }
 
-  /** What a tensor of some operators holds after it was filled from the file. */
+  /** Where codes and scales stand in the file when it is open. */
+  range(file: WeightFile): PackedRange {
+    const at = (offset: number) => ({ file, offset });
+    return { ...this.#range, codes: at(3), scales: at(this.#scales) };
+  }
+
+  /** Fills a tensor of some operators from the file. */
   load(ops: Ops, tensor: Tensor): void {
     using file = ops.openFile(this.path);
-    ops.loadPacked(tensor, { ...this.range, file });
+    ops.loadPacked(tensor, this.range(file));
   }
 
   [Symbol.dispose](): void {
@@ -146,9 +163,13 @@ Deno.test("loadPacked() refuses a range when it does not fit", () => {
   using tensor = ops.packed("q4", rows, COLUMNS, 64);
   using wider = ops.packed("q8", rows, COLUMNS, 64);
   using indices = ops.tensor("i32", rows, COLUMNS);
+  const range = file.range(open);
   const refuses = (change: Partial<PackedRange>, part: string, to: Tensor = tensor) => {
-    const range = { ...file.range, file: open, ...change };
-    assertThrows(() => ops.loadPacked(to, range), Error, `ct_packed_load: ${part}`);
+    assertThrows(
+      () => ops.loadPacked(to, { ...range, ...change }),
+      Error,
+      `ct_packed_load: ${part}`,
+    );
   };
   refuses({ bits: 5 as 4 }, "bits is 5");
   refuses({ group: 0 }, "group is 0");
@@ -156,8 +177,9 @@ Deno.test("loadPacked() refuses a range when it does not fit", () => {
   refuses({ group: 96 }, "group is 96");
   refuses({ rowStep: 0 }, "row_step is 0");
   refuses({ rowStep: 2 }, "tensor needs 4 rows");
-  refuses({ codes: file.range.scales }, "tensor needs 4 rows of 96 bytes");
-  refuses({ scales: file.range.scales + 1 }, "tensor needs 4 rows of 6 bytes");
+  refuses({ codes: range.scales }, "tensor needs 4 rows of 96 bytes");
+  const late = { file: open, offset: range.scales.offset + 1 };
+  refuses({ scales: late }, "tensor needs 4 rows of 6 bytes");
   refuses({ scaleType: "i32" as "f32" }, "scale_type is 2");
   refuses({}, "bits is 4 but tensor is q8", wider);
   refuses({}, "tensor is i32", indices);

@@ -7,6 +7,7 @@
 import {
   ELEMENT_BYTES,
   type ElementType,
+  type FilePlace,
   type Ops,
   type PackedRange,
   type PackedType,
@@ -101,12 +102,12 @@ export class ReferenceOps implements Ops {
     const { file, offset, type, rowStep } = range;
     const rowBytes = to.columns * ELEMENT_BYTES[type];
     for (let row = 0; row < to.rows; row++) {
-      to.setRow(row, fromFile(bytesOf(file, offset + row * rowStep * rowBytes, rowBytes), type));
+      to.setRow(row, fromFile(bytesOf({ file, offset }, row * rowStep * rowBytes, rowBytes), type));
     }
   }
 
   loadPacked(tensor: Tensor, range: PackedRange): void {
-    const { file, codes, scales, scaleType, bits, group, rowStep } = range;
+    const { codes, scales, scaleType, bits, group, rowStep } = range;
     const types = ["f32", "bf16", ...(["q8", "q4"] as const).filter((t) => CODE_BITS[t] === bits)];
     const to = operand("loadPacked", "tensor", tensor, {
       types: types as ReferenceTensor["type"][],
@@ -115,9 +116,9 @@ export class ReferenceOps implements Ops {
     const scaleBytes = to.columns / group * ELEMENT_BYTES[scaleType];
     for (let row = 0; row < to.rows; row++) {
       const step = row * rowStep;
-      const factors = fromFile(bytesOf(file, scales + step * scaleBytes, scaleBytes), scaleType);
+      const factors = fromFile(bytesOf(scales, step * scaleBytes, scaleBytes), scaleType);
       const isPacked = to.group > 0;
-      const integers = bytesOf(file, codes + step * codeBytes, codeBytes);
+      const integers = bytesOf(codes, step * codeBytes, codeBytes);
       const values = fromCodes(integers, isPacked ? roundToBf16(factors) : factors, bits);
       if (isPacked) to.row(row).set(values);
       else to.setRow(row, values);
@@ -156,7 +157,8 @@ class ReferenceFile implements WeightFile {
 }
 
 /** A part of a file of these operators. */
-function bytesOf(file: WeightFile, start: number, length: number): Uint8Array {
+function bytesOf({ file, offset }: FilePlace, from: number, length: number): Uint8Array {
+  const start = offset + from;
   if (!(file instanceof ReferenceFile)) {
     throw new Error(`load: ${file.path} was opened by other operators; open it with these`);
   }

@@ -62,7 +62,9 @@ struct FileRows {
 
 bool check_rows(const char* call, const ct_tensor* tensor, const ct_file* file,
                 const FileRows& rows) {
-  if (!file) return fail("%s: file is missing; pass what ct_file_open gave", call);
+  if (!file) {
+    return fail("%s: file of %s is missing; pass what ct_file_open gave", call, rows.name);
+  }
   if (!rows.step) return fail("%s: row_step is 0; pass 1 or more", call);
   const uint64_t steps = tensor->rows ? uint64_t{tensor->rows - 1} * rows.step + 1 : 0;
   uint64_t bytes, end;
@@ -97,8 +99,9 @@ bool check_load(ConvertArgs& args, const ct_tensor* tensor, const ct_file* file,
   return true;
 }
 
-// What the codes and scales in a file are like.
+// What the codes and scales in files are like.
 struct Quantized {
+  const ct_file *codes_file, *scales_file;
   uint64_t codes, scales;
   uint32_t scale_type, bits, group, row_step;
 };
@@ -121,8 +124,7 @@ bool check_groups(const char* call, const ct_tensor* tensor, const Quantized& so
               source.group, tensor->group);
 }
 
-bool check_packed_load(RepackArgs& args, const ct_tensor* tensor, const ct_file* file,
-                       const Quantized& source) {
+bool check_packed_load(RepackArgs& args, const ct_tensor* tensor, const Quantized& source) {
   constexpr const char* call = "ct_packed_load";
   if (!is_filled(call, tensor) || !is_float_type(call, "scale_type", source.scale_type) ||
       !check_groups(call, tensor, source)) {
@@ -131,14 +133,16 @@ bool check_packed_load(RepackArgs& args, const ct_tensor* tensor, const ct_file*
   const uint64_t code_bytes = uint64_t{tensor->columns} * source.bits / 8;
   const uint64_t scale_bytes =
       uint64_t{tensor->columns / source.group} * element_bytes(source.scale_type);
-  if (!check_rows(call, tensor, file, {"codes", source.codes, code_bytes, source.row_step}) ||
-      !check_rows(call, tensor, file, {"scales", source.scales, scale_bytes, source.row_step})) {
+  const FileRows codes = {"codes", source.codes, code_bytes, source.row_step};
+  const FileRows scales = {"scales", source.scales, scale_bytes, source.row_step};
+  if (!check_rows(call, tensor, source.codes_file, codes) ||
+      !check_rows(call, tensor, source.scales_file, scales)) {
     return false;
   }
   const bool is_empty = !tensor->rows || !tensor->columns;
   args = {typed(*tensor),
-          is_empty ? nullptr : file->data + source.codes,
-          is_empty ? nullptr : file->data + source.scales,
+          is_empty ? nullptr : source.codes_file->data + source.codes,
+          is_empty ? nullptr : source.scales_file->data + source.scales,
           code_bytes * source.row_step,
           scale_bytes * source.row_step,
           source.scale_type,
@@ -204,8 +208,9 @@ int32_t ct_tensor_load(ct_tensor* tensor, ct_file* file, uint64_t offset, uint32
   return device->kernels->convert(device->pool, args) ? 0 : -1;
 }
 
-int32_t ct_packed_load(ct_tensor* tensor, ct_file* file, uint64_t codes, uint64_t scales,
-                       uint32_t scale_type, uint32_t bits, uint32_t group, uint32_t row_step) {
+int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
+                       ct_file* scales_file, uint64_t scales, uint32_t scale_type, uint32_t bits,
+                       uint32_t group, uint32_t row_step) {
   if (!tensor) {
     set_error("ct_packed_load: tensor is missing; pass what ct_tensor_create gave");
     return -1;
@@ -213,8 +218,9 @@ int32_t ct_packed_load(ct_tensor* tensor, ct_file* file, uint64_t codes, uint64_
   ct_device* device = tensor->buffer->device;
   DeviceGuard guard(device, "ct_packed_load");
   RepackArgs args;
-  const Quantized source = {codes, scales, scale_type, bits, group, row_step};
-  if (!guard || !check_packed_load(args, tensor, file, source)) return -1;
+  const Quantized source = {codes_file, scales_file, codes, scales,
+                            scale_type, bits,        group, row_step};
+  if (!guard || !check_packed_load(args, tensor, source)) return -1;
   return device->kernels->repack(device->pool, args) ? 0 : -1;
 }
 

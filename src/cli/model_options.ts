@@ -11,7 +11,7 @@ import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts
 /** Options of every command that loads a model. */
 export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
   model: { type: "string", short: "m", value: "DIR", help: "model folder (default models/fable)" },
-  weights: { type: "string", value: "TYPE", help: "auto, f32 or bf16 (default auto)" },
+  weights: { type: "string", value: "TYPE", help: "auto, f32, bf16, q8 or q4 (default auto)" },
   "cache-type": { type: "string", value: "TYPE", help: "keys and values: f32 or bf16 (default)" },
   "attention-budget": {
     type: "string",
@@ -47,7 +47,7 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
     throw new UsageError(`--attention-budget is ${budget}: pass a number of at least 1`);
   }
   return present<RuntimeOptions>({
-    weights: choice(args, "weights", ["auto", "f32", "bf16"]),
+    weights: choice(args, "weights", ["auto", "f32", "bf16", "q8", "q4"]),
     cacheType: choice(args, "cache-type", ["f32", "bf16"]),
     attentionBudget: budget,
     threads: whole(args, "threads", 0),
