@@ -59,7 +59,8 @@ export function made(handle: Deno.PointerValue): Handle {
   return handle;
 }
 
-function lastError(): Error {
+/** The error of the last call that failed. */
+export function lastError(): Error {
   return new Error(textFrom(library().ct_last_error));
 }
 

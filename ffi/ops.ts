@@ -3,13 +3,19 @@
  *
  * @module
  */
-import type { ElementType, Ops, Tensor, WeightRange } from "../src/ops.ts";
+import type { ElementType, Ops, PackedRange, PackedType, Tensor, WeightRange } from "../src/ops.ts";
 import type { Device } from "./device.ts";
 import { NativeFile } from "./file.ts";
 import { check, library } from "./library.ts";
 import { NativeTensor, TYPE_NUMBERS } from "./tensor.ts";
 
-const ARRAYS = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array } as const;
+const ARRAYS = {
+  f32: Float32Array,
+  bf16: Uint16Array,
+  i32: Int32Array,
+  q8: Float32Array,
+  q4: Float32Array,
+} as const;
 
 const { handleOf } = NativeTensor;
 
@@ -31,6 +37,10 @@ export class NativeOps implements Ops {
 
   tensor(type: ElementType, rows: number, columns: number): NativeTensor {
     return NativeTensor.create(this.#device, type, rows, columns);
+  }
+
+  packed(type: PackedType, rows: number, columns: number, group: number): NativeTensor {
+    return NativeTensor.createPacked(this.#device, type, rows, columns, group);
   }
 
   write(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void {
@@ -59,6 +69,22 @@ export class NativeOps implements Ops {
         BigInt(offset),
         TYPE_NUMBERS[type],
         rowStep,
+      ),
+    );
+  }
+
+  loadPacked(tensor: Tensor, range: PackedRange): void {
+    check(
+      this.#library.ct_packed_load(
+        handleOf(tensor),
+        NativeFile.handleOf(range.codes.file),
+        BigInt(range.codes.offset),
+        NativeFile.handleOf(range.scales.file),
+        BigInt(range.scales.offset),
+        TYPE_NUMBERS[range.scaleType],
+        range.bits,
+        range.group,
+        range.rowStep,
       ),
     );
   }

@@ -26,10 +26,21 @@ export const SYMBOLS = {
   ct_tensor_read: { parameters: ["pointer", "buffer", "u64"], result: "i32" },
   ct_tensor_zero: { parameters: ["pointer"], result: "i32" },
 
+  ct_packed_bytes: { parameters: ["u32", "u32", "u32", "u32"], result: "u64" },
+  ct_packed_create: {
+    parameters: ["pointer", "u32", "u64", "u32", "u32", "u32"],
+    result: "pointer",
+  },
+
   ct_file_open: { parameters: ["buffer"], result: "pointer" },
   ct_file_bytes: { parameters: ["pointer"], result: "u64" },
   ct_file_close: { parameters: ["pointer"], result: "i32" },
   ct_tensor_load: { parameters: ["pointer", "pointer", "u64", "u32", "u32"], result: "i32" },
+  // deno-fmt-ignore
+  ct_packed_load: {
+    parameters: ["pointer", "pointer", "u64", "pointer", "u64", "u32", "u32", "u32", "u32"],
+    result: "i32",
+  },
 
   ct_embedding: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
   ct_rms_norm: {

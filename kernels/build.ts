@@ -39,6 +39,7 @@ const AVX2_FLAGS = ["-mavx2", "-mfma"];
 const AVX512_FLAGS = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", ...AVX2_FLAGS];
 const INSTRUCTION_SETS: Readonly<Record<string, readonly InstructionSet[]>> = {
   x86_64: [
+    { name: "avx512vnni", lanes: 16, flags: [...AVX512_FLAGS, "-mavx512vnni"] },
     { name: "avx512", lanes: 16, flags: AVX512_FLAGS },
     { name: "avx2", lanes: 8, flags: AVX2_FLAGS },
     { name: "plain", lanes: 4, flags: [] },

@@ -4,6 +4,7 @@
  * @module
  */
 import { Fields } from "./json_fields.ts";
+import { checkQuantization } from "./quantization_config.ts";
 
 export { type GenerationConfig, parseGenerationConfig } from "./generation_config.ts";
 
@@ -65,7 +66,7 @@ const MIN_EPSILON = 1e-30;
  *
  * Throws an `Error` that names the field for whatever is missing, of the wrong type, out of range,
  * at odds with another field, or asks for what is not supported (scaled rotary embeddings, other
- * activations than SiLU, sliding windows in qwen2).
+ * activations than SiLU, sliding windows in qwen2, other quantized weights than "pack-quantized").
  *
  * @example
  * ```ts ignore
@@ -78,6 +79,7 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
   const fields = new Fields(json, source);
   const modelType = fields.choice("model_type", ["jet_nemotron", "qwen2"]);
   fields.choice("hidden_act", ["silu"]);
+  if (fields.has("quantization_config")) checkQuantization(fields.object("quantization_config"));
   if (fields.has("rope_scaling")) throw fields.error("rope_scaling", "null");
   const layers = modelType === "qwen2" ? qwenLayers(fields) : hybridLayers(fields);
   const vocabularySize = size(fields, "vocab_size");

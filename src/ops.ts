@@ -21,6 +21,15 @@
  */
 export type ElementType = "f32" | "bf16" | "i32";
 
+/**
+ * Type of packed weights: integers of 8 or 4 bits, of which each group of 32 or 64 columns has a
+ * scale in bf16. How they lie in memory is the operators' own.
+ */
+export type PackedType = "q8" | "q4";
+
+/** Rows of packed weights that lie together, so that a view has to begin at a multiple of them. */
+export const PACKED_ROWS = 16;
+
 /** Type of the elements in a weight file. */
 export type FileElementType = "f32" | "bf16" | "f16";
 
@@ -40,12 +49,18 @@ export const PAGE_TOKENS = 16;
  * memory.
  */
 export interface Tensor extends Disposable {
-  readonly type: ElementType;
+  readonly type: ElementType | PackedType;
   readonly rows: number;
   readonly columns: number;
-  /** The rows from `start` to `start + count`, as a view of the same memory. */
+  /**
+   * The rows from `start` to `start + count`, as a view of the same memory. In packed weights
+   * `start` is a multiple of {@linkcode PACKED_ROWS}.
+   */
   rowView(start: number, count: number): Tensor;
-  /** The columns from `start` to `start + count`, as a view of the same memory. */
+  /**
+   * The columns from `start` to `start + count`, as a view of the same memory. Packed weights have
+   * no such views.
+   */
   columnView(start: number, count: number): Tensor;
 }
 
@@ -65,24 +80,61 @@ export interface WeightRange {
   readonly rowStep: number;
 }
 
+/** The byte of a weight file at which something begins. */
+export interface FilePlace {
+  readonly file: WeightFile;
+  readonly offset: number;
+}
+
+/** Where the codes and scales of quantized weights stand in weight files. */
+export interface PackedRange {
+  /** The first row of codes; a row is `columns` numbers of `bits` bits. */
+  readonly codes: FilePlace;
+  /** The first row of scales; a row is `columns / group` numbers. */
+  readonly scales: FilePlace;
+  readonly scaleType: FileElementType;
+  readonly bits: 4 | 8;
+  /** Columns that share a scale. */
+  readonly group: number;
+  /** 1 reads consecutive rows, W every W-th. */
+  readonly rowStep: number;
+}
+
 /**
  * The operators. Each one checks every size and throws an `Error` that names operator and operand.
  */
 export interface Ops {
   /** A tensor of zeros. Disposing it frees its memory once its views are gone. */
   tensor(type: ElementType, rows: number, columns: number): Tensor;
-  /** Copies `data`, row by row, into `tensor`. `bf16` takes raw bits. */
+  /**
+   * Packed weights, in groups of 32 or 64 columns, to be filled by {@linkcode write},
+   * {@linkcode load} or {@linkcode loadPacked}.
+   */
+  packed(type: PackedType, rows: number, columns: number, group: number): Tensor;
+  /**
+   * Copies `data`, row by row, into `tensor`. `bf16` takes raw bits; packed weights take f32, and
+   * round each group to its scale: the greatest magnitude / 127 in 8 bits, the element that has it
+   * / −8 in 4.
+   */
   write(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void;
-  /** Copies `tensor`, row by row, into `data`. `bf16` gives raw bits. */
+  /**
+   * Copies `tensor`, row by row, into `data`. `bf16` gives raw bits, packed weights what they stand
+   * for, in f32.
+   */
   read(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void;
   /** Sets every element to zero. */
   zero(tensor: Tensor): void;
   /** Opens a weight file by its path. */
   openFile(path: string): WeightFile;
-  /** Fills `tensor` (f32 or bf16) from a file, converting to its type. */
+  /** Fills `tensor` (f32, bf16 or packed) from a file, converting to its type. */
   load(tensor: Tensor, range: WeightRange): void;
+  /**
+   * Fills `tensor` from codes and scales in files: f32 or bf16 with their products; packed weights
+   * of as many bits, whose group divides the file's, with the codes as they are.
+   */
+  loadPacked(tensor: Tensor, range: PackedRange): void;
 
-  /** `out[N, D] = table[tokens[n], :]`; `tokens[1, N]`; `table` f32 or bf16. */
+  /** `out[N, D] = table[tokens[n], :]`; `tokens[1, N]`; `table` f32, bf16 or packed. */
   embedding(out: Tensor, table: Tensor, tokens: Tensor): void;
   /**
    * `out[N, D] = weight[1, D] ⊙ x / sqrt(mean(x²) + epsilon)`, the mean over a row. `out` may be
@@ -90,7 +142,8 @@ export interface Ops {
    */
   rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void;
   /**
-   * `out[N, M] = x[N, K] · weight[M, K]ᵀ + bias[1, M]`; `weight` f32 or bf16, accumulated in f32.
+   * `out[N, M] = x[N, K] · weight[M, K]ᵀ + bias[1, M]`; `weight` f32, bf16 or packed, accumulated
+   * in f32. With packed weights each group of `x` is rounded to 8 bits, too.
    */
   linear(out: Tensor, x: Tensor, weight: Tensor, bias?: Tensor): void;
   /** `out = x + y`, all `[N, D]`. `out` may be `x` or `y`. */

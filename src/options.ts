@@ -10,8 +10,11 @@ import type { SnapshotStore } from "./store/store.ts";
 export interface RuntimeOptions {
   /** Where the model runs. `auto` takes the best that is there; today that is the CPU. */
   device?: "auto" | "cpu";
-  /** Type of the weights in memory; `auto` keeps what the checkpoint holds. */
-  weights?: "auto" | "f32" | "bf16";
+  /**
+   * Type of the weights in memory; `auto` keeps what the checkpoint holds. `q8` and `q4` round
+   * matrices to 8 or 4 bits in groups with a scale each; at `q4` embedding and head have 8 bits.
+   */
+  weights?: "auto" | "f32" | "bf16" | "q8" | "q4";
   /** Sessions that can be open at once (default 8). Their memory is allocated at load. */
   sessions?: number;
   /**

@@ -6,6 +6,8 @@
  */
 import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
+import type { WeightType } from "./model/weight_types.ts";
+import type { WeightsSummary } from "./model/weights.ts";
 import type { FinishReason, MemoryReport, Reuse, TokenLogprob } from "./options.ts";
 
 /** Where the weights come from. */
@@ -15,7 +17,7 @@ export type ModelSource =
 
 /** What the engine is built from. */
 export interface EngineOptions {
-  readonly weights: "auto" | "f32" | "bf16";
+  readonly weights: WeightType;
   readonly sessions: number;
   /**
    * Bytes of the states of all sessions, which decide how many there are in place of `sessions`.
@@ -131,7 +133,7 @@ export type WorkerMessage =
   | {
     readonly type: "ready";
     readonly memory: MemoryReport;
-    readonly weightsType: "f32" | "bf16" | "mixed";
+    readonly weightsType: WeightsSummary;
     readonly backend: {
       readonly library: string;
       readonly instructionSet: string;

@@ -189,7 +189,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Type of the weights in memory. */
-  get weightsType(): "f32" | "bf16" | "mixed" {
+  get weightsType(): "f32" | "bf16" | "q8" | "q4" | "mixed" {
     return this.#engine.ready.weightsType;
   }
 

@@ -33,7 +33,7 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
   if (memory !== undefined) whole("memory", memory, 1, Number.MAX_SAFE_INTEGER);
   if (attentionRead !== Infinity) whole("attentionRead", attentionRead, LEAST_READ, 2 ** 31);
   return {
-    weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16"]),
+    weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16", "q8", "q4"]),
     cacheType: oneOf("cacheType", options.cacheType ?? "bf16", ["f32", "bf16"]),
     stateType: oneOf("stateType", options.stateType ?? "f32", ["f32", "bf16"]),
     sessions,

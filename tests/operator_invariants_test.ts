@@ -10,6 +10,7 @@ import { type Target, Targets } from "./native.ts";
 import { checkDrift, checkRoundedDrift } from "./operator_checks/drift.ts";
 import {
   checkEmpty,
+  checkInstructionSets,
   checkSegments,
   checkThreads,
   checkTokens,
@@ -62,6 +63,15 @@ testAll(
   plainCases(CASES),
   ({ several }, test) => checkEmpty(several, test),
 );
+
+Deno.test("operators give the same bits on any instruction set when weights are packed", () => {
+  using targets = new Targets();
+  const all = targets.all.map(({ several }) => several);
+  for (const test of CASES) {
+    const isPacked = Object.values(test.operands).some(({ group }) => group !== undefined);
+    if (isPacked) checkInstructionSets(all, test);
+  }
+});
 
 for (const chunk of [0, 64]) {
   testAll(

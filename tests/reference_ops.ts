@@ -7,15 +7,19 @@
 import {
   ELEMENT_BYTES,
   type ElementType,
+  type FilePlace,
   type Ops,
+  type PackedRange,
+  type PackedType,
   type Tensor,
   type WeightFile,
   type WeightRange,
 } from "../src/ops.ts";
 import { attention, cacheAppend } from "./reference/attention.ts";
 import { add, gatedNorm, linear, rmsNorm, rotary, silu, swiglu } from "./reference/dense.ts";
+import { fromBf16, fromFile, roundToBf16, toBf16 } from "./reference/numbers.ts";
+import { CODE_BITS, fromCodes } from "./reference/packed.ts";
 import { pageScores, selectPages } from "./reference/pages.ts";
-import { fromBf16, fromFile, toBf16 } from "./reference/numbers.ts";
 import { dynamicConvolution, gatedDelta } from "./reference/recurrent.ts";
 import { argmax, embedding, gatherRows, logSumExp, scatterRows, topK } from "./reference/rows.ts";
 import { operand, own, ReferenceTensor, values } from "./reference/tensor.ts";
@@ -33,7 +37,8 @@ export interface ReferenceOptions {
 }
 
 /**
- * Implements the contract in float64: activations are never rounded, bf16 tensors on every write.
+ * Implements the contract in float64: activations are never rounded, not even where packed weights
+ * read them; bf16 tensors and packed weights on every write.
  */
 export class ReferenceOps implements Ops {
   readonly #exactAngles: boolean;
@@ -64,12 +69,19 @@ export class ReferenceOps implements Ops {
     return new ReferenceTensor(type, rows, columns);
   }
 
+  packed(type: PackedType, rows: number, columns: number, group: number): ReferenceTensor {
+    return new ReferenceTensor(type, rows, columns, undefined, undefined, group);
+  }
+
   write(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void {
     const to = own("write", "tensor", tensor);
     expectData("write", to, data);
     const source = data instanceof Uint16Array ? fromBf16(data) : data;
     for (let row = 0; row < to.rows; row++) {
-      to.row(row).set(source.subarray(row * to.columns, (row + 1) * to.columns));
+      const values = source.subarray(row * to.columns, (row + 1) * to.columns);
+      // bf16 was given as bits, so there is nothing to round.
+      if (to.group) to.setRow(row, values);
+      else to.row(row).set(values);
     }
   }
 
@@ -89,18 +101,30 @@ export class ReferenceOps implements Ops {
   }
 
   load(tensor: Tensor, range: WeightRange): void {
-    const to = operand("load", "tensor", tensor, { types: ["f32", "bf16"] });
+    const to = operand("load", "tensor", tensor, { types: ["f32", "bf16", "q8", "q4"] });
     const { file, offset, type, rowStep } = range;
-    if (!(file instanceof ReferenceFile)) {
-      throw new Error(`load: ${file.path} was opened by other operators; open it with these`);
-    }
     const rowBytes = to.columns * ELEMENT_BYTES[type];
     for (let row = 0; row < to.rows; row++) {
-      const start = offset + row * rowStep * rowBytes;
-      if (start + rowBytes > file.bytes) {
-        throw new Error(`load: row ${row} ends at ${start + rowBytes}, behind ${file.path}`);
-      }
-      to.setRow(row, fromFile(file.contents.subarray(start, start + rowBytes), type));
+      to.setRow(row, fromFile(bytesOf({ file, offset }, row * rowStep * rowBytes, rowBytes), type));
+    }
+  }
+
+  loadPacked(tensor: Tensor, range: PackedRange): void {
+    const { codes, scales, scaleType, bits, group, rowStep } = range;
+    const types = ["f32", "bf16", ...(["q8", "q4"] as const).filter((t) => CODE_BITS[t] === bits)];
+    const to = operand("loadPacked", "tensor", tensor, {
+      types: types as ReferenceTensor["type"][],
+    });
+    const codeBytes = to.columns * bits / 8;
+    const scaleBytes = to.columns / group * ELEMENT_BYTES[scaleType];
+    for (let row = 0; row < to.rows; row++) {
+      const step = row * rowStep;
+      const factors = fromFile(bytesOf(scales, step * scaleBytes, scaleBytes), scaleType);
+      const isPacked = to.group > 0;
+      const integers = bytesOf(codes, step * codeBytes, codeBytes);
+      const values = fromCodes(integers, isPacked ? roundToBf16(factors) : factors, bits);
+      if (isPacked) to.row(row).set(values);
+      else to.setRow(row, values);
     }
   }
 
@@ -135,7 +159,23 @@ class ReferenceFile implements WeightFile {
   [Symbol.dispose](): void {}
 }
 
-const ARRAYS = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array } as const;
+/** A part of a file of these operators. */
+function bytesOf({ file, offset }: FilePlace, from: number, length: number): Uint8Array {
+  const start = offset + from;
+  if (!(file instanceof ReferenceFile)) {
+    throw new Error(`load: ${file.path} was opened by other operators; open it with these`);
+  }
+  if (start + length <= file.bytes) return file.contents.subarray(start, start + length);
+  throw new Error(`load: a row ends at ${start + length}, behind ${file.path}`);
+}
+
+const ARRAYS = {
+  f32: Float32Array,
+  bf16: Uint16Array,
+  i32: Int32Array,
+  q8: Float32Array,
+  q4: Float32Array,
+} as const;
 
 function expectData(
   operator: string,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Ops, Tensor } from "../src/ops.ts";
+import { type Ops, PACKED_ROWS, type Tensor } from "../src/ops.ts";
 import { type Operand, OPERANDS, type OperatorCase } from "./cases/case.ts";
 import { Random, seedOf } from "./cases/random.ts";
 import { toBf16 } from "./reference/numbers.ts";
@@ -49,8 +49,8 @@ export function call(ops: Ops, test: OperatorCase, tensors: Named<Tensor>): void
 export function expectedOf(test: OperatorCase, inputs: Named<Elements>): Map<string, Float64Array> {
   const ops = new ReferenceOps();
   const tensors = new Map<string, Tensor>();
-  for (const [name, { type, rows, columns }] of Object.entries(test.operands)) {
-    const tensor = ops.tensor(type, rows, columns);
+  for (const [name, operand] of Object.entries(test.operands)) {
+    const tensor = makeTensor(ops, operand, operand.rows, operand.columns);
     ops.write(tensor, inputs.get(name)!);
     tensors.set(name, tensor);
   }
@@ -60,18 +60,33 @@ export function expectedOf(test: OperatorCase, inputs: Named<Elements>): Map<str
   );
 }
 
+/** A tensor of an operand's type. */
+function makeTensor(ops: Ops, { type, group }: Operand, rows: number, columns: number): Tensor {
+  if (type === "q8" || type === "q4") return ops.packed(type, rows, columns, group!);
+  return ops.tensor(type, rows, columns);
+}
+
 /** The operands that a case writes. */
 export function resultsOf(test: OperatorCase): [string, Operand][] {
   return Object.entries(test.operands).filter(([, { role }]) => role !== "input");
 }
 
 // Not a number, and an index that no tensor has: whoever reads a guard shows it.
-const GUARDS = { f32: 0x7fc0beef, bf16: 0x7fca, i32: -1234567 } as const;
+const GUARDS = {
+  f32: 0x7fc0beef,
+  bf16: 0x7fca,
+  i32: -1234567,
+  // Packed weights are finite; 2¹⁰⁰ in a sum shows, too.
+  q8: 0x71800000,
+  q4: 0x71800000,
+} as const;
 
 /** A matrix with guards around the operands that are parts of it. */
 interface Frame {
   readonly tensor: Tensor;
   readonly columns: number;
+  /** Rows before those of the operands. */
+  readonly top: number;
   /** Its elements' bits before the call. */
   readonly before: Uint32Array | Uint16Array;
   readonly operands: readonly { name: string; operand: Operand; column: number }[];
@@ -105,7 +120,10 @@ export class FramedTensors implements Disposable {
     inputs: Named<Elements>,
     layout: Layout,
   ): Frame {
-    const gap = layout === "strided" || names.length > 1 ? GAP : 0;
+    // Packed weights lie in blocks of rows and have no views of columns.
+    const isPacked = test.operands[names[0]!]!.group !== undefined;
+    const top = isPacked ? PACKED_ROWS : ROWS_BEFORE;
+    const gap = !isPacked && (layout === "strided" || names.length > 1) ? GAP : 0;
     let columns = gap;
     const operands = names.map((name) => {
       const operand = test.operands[name]!;
@@ -114,29 +132,31 @@ export class FramedTensors implements Disposable {
       return { name, operand, column };
     });
     const { type, rows } = operands[0]!.operand;
-    const frameRows = ROWS_BEFORE + rows + ROWS_BEHIND;
+    const frameRows = top + rows + ROWS_BEHIND;
     const bits = new (type === "bf16" ? Uint16Array : Uint32Array)(frameRows * columns);
     bits.fill(GUARDS[type]);
     for (const { name, operand, column } of operands) {
       const source = bitsOf(inputs.get(name)!);
       for (let row = 0; row < rows; row++) {
         const part = source.subarray(row * operand.columns, (row + 1) * operand.columns);
-        bits.set(part, (ROWS_BEFORE + row) * columns + column);
+        bits.set(part, (top + row) * columns + column);
       }
     }
-    const tensor = this.#stack.use(this.#ops.tensor(type, frameRows, columns));
+    const tensor = this.#stack.use(makeTensor(this.#ops, operands[0]!.operand, frameRows, columns));
     this.#ops.write(tensor, elementsOf(bits, type));
-    const inner = this.#stack.use(tensor.rowView(ROWS_BEFORE, rows));
+    if (isPacked) this.#ops.read(tensor, elementsOf(bits, type)); // they were rounded
+    const inner = this.#stack.use(tensor.rowView(top, rows));
     for (const { name, operand, column } of operands) {
-      this.tensors.set(name, this.#stack.use(inner.columnView(column, operand.columns)));
+      const view = isPacked ? inner : inner.columnView(column, operand.columns);
+      this.tensors.set(name, this.#stack.use(view));
     }
-    return { tensor, columns, before: bits, operands };
+    return { tensor, columns, top, before: bits, operands };
   }
 
   /** The outputs and states. Throws when anything besides them has changed. */
   results(): Map<string, Elements> {
     const results = new Map<string, Elements>();
-    for (const { tensor, columns, before, operands } of this.#frames) {
+    for (const { tensor, columns, top, before, operands } of this.#frames) {
       const { type, rows } = operands[0]!.operand;
       const bits = before.slice();
       this.#ops.read(tensor, elementsOf(bits, type));
@@ -144,7 +164,7 @@ export class FramedTensors implements Disposable {
         if (operand.role === "input") continue;
         const part = new (type === "bf16" ? Uint16Array : Uint32Array)(rows * operand.columns);
         for (let row = 0; row < rows; row++) {
-          const start = (ROWS_BEFORE + row) * columns + column;
+          const start = (top + row) * columns + column;
           const end = start + operand.columns;
           part.set(bits.subarray(start, end), row * operand.columns);
           bits.set(before.subarray(start, end), start);

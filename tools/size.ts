@@ -14,6 +14,8 @@ const LIMITS: Limits = { lines: 300, columns: 100 };
 
 /** The files that may be longer. Keep this list short. */
 const BUDGETS: Readonly<Record<string, Partial<Limits>>> = {
+  "ffi/ops.ts": { lines: 350 }, // a call for each operator
+  "src/ops.ts": { lines: 350 }, // the contract, a paragraph for each operator
   "tools/mutations.ts": { lines: 400 }, // a table: four lines for each fault
 };
 

@@ -30,12 +30,14 @@ struct bf16 {
   uint16_t bits;
 };
 
-// A weight, state or cache matrix whose element type is known at run time only: CT_F32 or CT_BF16.
+// A weight, state or cache matrix whose element type is known at run time only: CT_F32 or CT_BF16,
+// and for weights also CT_Q8 or CT_Q4, which packed.h reads.
 struct Typed {
   void* data;
   uint32_t type;
   uint32_t rows, columns;
   uint64_t stride;
+  uint32_t group = 0;  // columns that share a scale, in packed weights
   template <typename T>
   CT_ALWAYS_INLINE T* row(uint64_t r) const {
     return static_cast<T*>(data) + r * stride;
@@ -165,13 +167,25 @@ struct LogSumExpArgs {
   ConstFloats x;
   const float* scales;
 };
-// Fills out from a file: row r is dense at source + r * source_stride bytes, of CT_F32, CT_BF16 or
-// CT_F16.
+// Fills out from a file or from memory: row r is dense at source + r * source_stride bytes, of
+// CT_F32, CT_BF16 or CT_F16.
 struct ConvertArgs {
   Typed out;
   const unsigned char* source;
   uint32_t source_type;
   uint64_t source_stride;
+};
+// Writes what packed weights stand for, row after row.
+struct UnpackArgs {
+  float* out;
+  Typed weight;
+};
+// Fills out from codes and scales in a file, the rows of each dense and a fixed step apart.
+struct RepackArgs {
+  Typed out;
+  const unsigned char *codes, *scales;
+  uint64_t codes_stride, scales_stride;  // bytes
+  uint32_t scale_type, bits, group;
 };
 
 // Each check fills `args` in and returns true, or returns false with the error set. It reads the

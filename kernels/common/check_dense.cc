@@ -49,7 +49,7 @@ bool check_linear(LinearArgs& args, const ct_device* device, const ct_tensor* ou
                   const ct_tensor* x, const ct_tensor* weight, const ct_tensor* bias) {
   const Call call{"ct_linear", device};
   const Operand to{"out", out}, from{"x", x}, matrix{"weight", weight}, offset{"bias", bias};
-  if (!is_floats(call, from) || !is_weight(call, matrix)) return false;
+  if (!is_floats(call, from) || !is_matrix(call, matrix)) return false;
   if (weight->columns != x->columns) {
     return fail("%s: weight has %u columns but x has %u; pass a weight of [*, %u]", call.name,
                 weight->columns, x->columns, x->columns);

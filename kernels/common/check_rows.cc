@@ -20,7 +20,7 @@ bool check_embedding(EmbeddingArgs& args, const ct_device* device, const ct_tens
                      const ct_tensor* table, const ct_tensor* tokens) {
   const Call call{"ct_embedding", device};
   const Operand to{"out", out}, from{"table", table}, which{"tokens", tokens};
-  if (!is_weight(call, from) || !is_floats_of(call, to, any, table->columns, from) ||
+  if (!is_matrix(call, from) || !is_floats_of(call, to, any, table->columns, from) ||
       !is_indices_of(call, which, 1, out->rows, to) || !are_rows(call, which, from) ||
       !is_apart(call, to, from) || !is_apart(call, to, which)) {
     return false;

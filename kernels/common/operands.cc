@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "packed.h"
 #include "status.h"
 
 namespace ct {
@@ -32,7 +33,12 @@ struct Runs {
       : begin(reinterpret_cast<uintptr_t>(tensor.data)),
         rows(tensor.rows),
         width(uint64_t{tensor.columns} * element_bytes(tensor.type)),
-        pitch(tensor.stride * element_bytes(tensor.type)) {}
+        pitch(tensor.stride * element_bytes(tensor.type)) {
+    if (!is_packed(tensor.type)) return;
+    width = PackedLayout{tensor.type, tensor.columns, tensor.group}.bytes(tensor.rows);
+    rows = 1;
+    pitch = width;
+  }
   uint64_t end() const { return begin + (rows - 1) * pitch + width; }
 };
 
@@ -84,6 +90,14 @@ bool is_weight(const Call& call, const Operand& operand) {
   const uint32_t type = operand.tensor->type;
   if (type == CT_F32 || type == CT_BF16) return true;
   return fail("%s: %s is %s; pass a tensor of f32 or bf16", call.name, operand.name,
+              type_name(type));
+}
+
+bool is_matrix(const Call& call, const Operand& operand) {
+  if (!is_present(call, operand)) return false;
+  const uint32_t type = operand.tensor->type;
+  if (type == CT_F32 || type == CT_BF16 || is_packed(type)) return true;
+  return fail("%s: %s is %s; pass a tensor of f32, bf16, q8 or q4", call.name, operand.name,
               type_name(type));
 }
 
@@ -143,11 +157,6 @@ Floats floats(const Operand& operand) {
 ConstFloats const_floats(const Operand& operand) {
   const ct_tensor& t = *operand.tensor;
   return {static_cast<const float*>(t.data), t.rows, t.columns, t.stride};
-}
-
-Typed typed(const Operand& operand) {
-  const ct_tensor& t = *operand.tensor;
-  return {t.data, t.type, t.rows, t.columns, t.stride};
 }
 
 }  // namespace ct

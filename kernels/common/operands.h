@@ -24,6 +24,7 @@ constexpr uint64_t any = UINT64_MAX;
 bool is_floats(const Call& call, const Operand& operand);
 bool is_indices(const Call& call, const Operand& operand);
 bool is_weight(const Call& call, const Operand& operand);  // f32 or bf16
+bool is_matrix(const Call& call, const Operand& operand);  // f32, bf16 or packed
 
 // The operand is [rows, columns], each of which may be `any`; `other` is what demands it.
 bool has_shape(const Call& call, const Operand& operand, uint64_t rows, uint64_t columns,
@@ -57,7 +58,10 @@ bool is_rotary(const Call& call, uint32_t head_size, float theta);
 
 Floats floats(const Operand& operand);
 ConstFloats const_floats(const Operand& operand);
-Typed typed(const Operand& operand);
+inline Typed typed(const ct_tensor& t) {
+  return {t.data, t.type, t.rows, t.columns, t.stride, t.group};
+}
+inline Typed typed(const Operand& operand) { return typed(*operand.tensor); }
 inline float* float_row(const Operand& operand) {
   return static_cast<float*>(operand.tensor->data);
 }

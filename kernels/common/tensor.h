@@ -21,19 +21,20 @@ struct ct_tensor {
   uint32_t type;
   uint32_t rows, columns;
   uint64_t stride;
+  uint32_t group;  // columns that share a scale; 0 unless the weights are packed
 };
 
 namespace ct {
 
-// Bytes of one element, 0 for an unknown type.
+// Bytes of one element; 0 for an unknown type and for packed weights.
 inline uint32_t element_bytes(uint32_t type) {
   if (type == CT_F32 || type == CT_I32) return 4;
   return type == CT_BF16 || type == CT_F16 ? 2 : 0;
 }
 
 inline const char* type_name(uint32_t type) {
-  constexpr const char* names[] = {"f32", "bf16", "i32", "f16"};
-  return type <= CT_F16 ? names[type] : "an unknown type";
+  constexpr const char* names[] = {"f32", "bf16", "i32", "f16", "q8", "q4"};
+  return type <= CT_Q4 ? names[type] : "an unknown type";
 }
 
 }  // namespace ct

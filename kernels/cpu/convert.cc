@@ -1,47 +1,11 @@
-// Elements of a weight file, which need not be aligned, into a tensor of f32 or bf16.
-#include <string.h>
-
+// Elements of a weight file into a tensor of f32, bf16 or packed weights.
+#include "file_types.h"
 #include "kernel_table.h"
+#include "packed_codes.h"
 #include "split.h"
-#include "simd.h"
 
 namespace ct {
 namespace CT_TARGET {
-
-// The element types of a file: how many bytes an element has and how `lanes` of them become floats.
-struct FileFloat {
-  static constexpr uint32_t bytes = 4;
-  static Vector widen(const unsigned char* p) {
-    Vector x;
-    memcpy(&x, p, sizeof x);
-    return x;
-  }
-};
-
-inline BitsVector load_halves(const unsigned char* p) {
-  HalfBitsVector x;
-  memcpy(&x, p, sizeof x);
-  return widen(x);
-}
-
-struct FileBf16 {
-  static constexpr uint32_t bytes = 2;
-  static Vector widen(const unsigned char* p) { return (Vector)(load_halves(p) << 16); }
-};
-
-struct FileHalf {
-  static constexpr uint32_t bytes = 2;
-  static Vector widen(const unsigned char* p) {
-    constexpr uint32_t rebias = (127 - 15) << 23;
-    const BitsVector half = load_halves(p);
-    const BitsVector sign = (half & 0x8000u) << 16, magnitude = half & 0x7fffu;
-    const BitsVector normal = (magnitude << 13) + rebias;
-    // Below 2^-14 the magnitude counts steps of 2^-24; infinity and NaN keep the highest exponent.
-    const Vector small = __builtin_convertvector((IntVector)magnitude, Vector) * 0x1p-24f;
-    const BitsVector finite = magnitude < 0x400u ? (BitsVector)small : normal;
-    return (Vector)(sign | (magnitude >= 0x7c00u ? normal + rebias : finite));
-  }
-};
 
 template <typename Source, typename T>
 void convert_elements(const unsigned char* from, T* to, uint64_t count) {
@@ -63,8 +27,31 @@ void convert_matrix(ThreadPool& pool, const ConvertArgs& args) {
 }
 
 template <typename Source>
+void quantize(ThreadPool& pool, const ConvertArgs& args) {
+  const Packed weight(args.out);
+  const uint32_t group = weight.layout.group, bits = packed_bits(weight.layout.type);
+  run_blocks(pool, weight.rows, [&](uint32_t row) {
+    const unsigned char* from = args.source + row * args.source_stride;
+    for (uint32_t g = 0; g < weight.layout.groups(); ++g) {
+      float values[most_group];
+      unsigned char codes[most_group];
+      for (uint32_t i = 0; i < group; i += lanes) {
+        store(values + i, Source::widen(from));
+        from += lanes * Source::bytes;
+      }
+      const bf16 scale = scale_of(values, group, bits);
+      codes_of(codes, values, group, to_float(scale), bits);
+      weight.scale(row, g) = scale;
+      store_codes(weight, row, g * group, codes);
+    }
+  });
+}
+
+template <typename Source>
 void convert_from(ThreadPool& pool, const ConvertArgs& args) {
-  if (args.out.type == CT_BF16) {
+  if (is_packed(args.out.type)) {
+    quantize<Source>(pool, args);
+  } else if (args.out.type == CT_BF16) {
     convert_matrix<Source, bf16>(pool, args);
   } else {
     convert_matrix<Source, float>(pool, args);

@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/operands.h"
+#include "../common/packed.h"
 #include "../common/status.h"
-#include "../common/tensor.h"
 #include "device.h"
 
 struct ct_file {
@@ -47,31 +48,106 @@ bool is_whole(const ct_file* file) {
   return !fstat(file->descriptor, &status) && uint64_t(status.st_size) >= file->bytes;
 }
 
+bool is_float_type(const char* call, const char* name, uint32_t type) {
+  if (type == CT_F32 || type == CT_BF16 || type == CT_F16) return true;
+  return fail("%s: %s is %u; pass CT_F32, CT_BF16 or CT_F16", call, name, type);
+}
+
+// Rows in a file: `bytes` each, every `step`-th from `offset` on; `name` is the operand's.
+struct FileRows {
+  const char* name;
+  uint64_t offset, bytes;
+  uint32_t step;
+};
+
+bool check_rows(const char* call, const ct_tensor* tensor, const ct_file* file,
+                const FileRows& rows) {
+  if (!file) {
+    return fail("%s: file of %s is missing; pass what ct_file_open gave", call, rows.name);
+  }
+  if (!rows.step) return fail("%s: row_step is 0; pass 1 or more", call);
+  const uint64_t steps = tensor->rows ? uint64_t{tensor->rows - 1} * rows.step + 1 : 0;
+  uint64_t bytes, end;
+  if (__builtin_mul_overflow(steps, rows.bytes, &bytes) ||
+      __builtin_add_overflow(rows.offset, bytes, &end) || end > file->bytes) {
+    return fail("%s: tensor needs %u rows of %llu bytes, step %u, from byte %llu (%s) but file has "
+                "%llu bytes; pass a range inside it",
+                call, tensor->rows, (unsigned long long)rows.bytes, rows.step,
+                (unsigned long long)rows.offset, rows.name, (unsigned long long)file->bytes);
+  }
+  if (is_whole(file)) return true;
+  return fail("%s: file was cut off since it was opened; open it again", call);
+}
+
+bool is_filled(const char* call, const ct_tensor* tensor) {
+  const uint32_t type = tensor->type;
+  if (type == CT_F32 || type == CT_BF16 || is_packed(type)) return true;
+  return fail("%s: tensor is %s; pass one of f32, bf16, q8 or q4", call, type_name(type));
+}
+
 bool check_load(ConvertArgs& args, const ct_tensor* tensor, const ct_file* file, uint64_t offset,
                 uint32_t source_type, uint32_t row_step) {
-  if (!file) return fail("ct_tensor_load: file is missing; pass what ct_file_open gave");
-  if (tensor->type != CT_F32 && tensor->type != CT_BF16) {
-    return fail("ct_tensor_load: tensor is %s; pass one of f32 or bf16", type_name(tensor->type));
-  }
-  if (source_type != CT_F32 && source_type != CT_BF16 && source_type != CT_F16) {
-    return fail("ct_tensor_load: source_type is %u; pass CT_F32, CT_BF16 or CT_F16", source_type);
-  }
-  if (!row_step) return fail("ct_tensor_load: row_step is 0; pass 1 or more");
+  constexpr const char* call = "ct_tensor_load";
   const uint64_t row_bytes = uint64_t{tensor->columns} * element_bytes(source_type);
-  const uint64_t steps = tensor->rows ? uint64_t{tensor->rows - 1} * row_step + 1 : 0;
-  uint64_t bytes, end;
-  if (__builtin_mul_overflow(steps, row_bytes, &bytes) ||
-      __builtin_add_overflow(offset, bytes, &end) || end > file->bytes) {
-    return fail("ct_tensor_load: tensor needs %u rows of %llu bytes, step %u, from byte %llu but "
-                "file has %llu bytes; pass a range inside it",
-                tensor->rows, (unsigned long long)row_bytes, row_step, (unsigned long long)offset,
-                (unsigned long long)file->bytes);
+  if (!is_filled(call, tensor) || !is_float_type(call, "source_type", source_type) ||
+      !check_rows(call, tensor, file, {"offset", offset, row_bytes, row_step})) {
+    return false;
   }
-  if (!is_whole(file)) {
-    return fail("ct_tensor_load: file was cut off since it was opened; open it again");
+  const bool is_empty = !tensor->rows || !tensor->columns;
+  args = {typed(*tensor), is_empty ? nullptr : file->data + offset, source_type,
+          row_bytes * row_step};
+  return true;
+}
+
+// What the codes and scales in files are like.
+struct Quantized {
+  const ct_file *codes_file, *scales_file;
+  uint64_t codes, scales;
+  uint32_t scale_type, bits, group, row_step;
+};
+
+bool check_groups(const char* call, const ct_tensor* tensor, const Quantized& source) {
+  if (source.bits != 4 && source.bits != 8) {
+    return fail("%s: bits is %u; pass 4 or 8", call, source.bits);
   }
-  args = {{tensor->data, tensor->type, tensor->rows, tensor->columns, tensor->stride},
-          bytes ? file->data + offset : nullptr, source_type, row_bytes * row_step};
+  if (!source.group || source.group % 2 || tensor->columns % source.group) {
+    return fail("%s: group is %u but tensor has %u columns; pass an even divisor", call,
+                source.group, tensor->columns);
+  }
+  if (!is_packed(tensor->type)) return true;
+  if (source.bits != packed_bits(tensor->type)) {
+    return fail("%s: bits is %u but tensor is %s; pass a tensor of as many bits", call, source.bits,
+                type_name(tensor->type));
+  }
+  if (source.group % tensor->group == 0) return true;
+  return fail("%s: group is %u but that of tensor is %u; pass a tensor whose group divides it",
+              call, source.group, tensor->group);
+}
+
+bool check_packed_load(RepackArgs& args, const ct_tensor* tensor, const Quantized& source) {
+  constexpr const char* call = "ct_packed_load";
+  if (!is_filled(call, tensor) || !is_float_type(call, "scale_type", source.scale_type) ||
+      !check_groups(call, tensor, source)) {
+    return false;
+  }
+  const uint64_t code_bytes = uint64_t{tensor->columns} * source.bits / 8;
+  const uint64_t scale_bytes =
+      uint64_t{tensor->columns / source.group} * element_bytes(source.scale_type);
+  const FileRows codes = {"codes", source.codes, code_bytes, source.row_step};
+  const FileRows scales = {"scales", source.scales, scale_bytes, source.row_step};
+  if (!check_rows(call, tensor, source.codes_file, codes) ||
+      !check_rows(call, tensor, source.scales_file, scales)) {
+    return false;
+  }
+  const bool is_empty = !tensor->rows || !tensor->columns;
+  args = {typed(*tensor),
+          is_empty ? nullptr : source.codes_file->data + source.codes,
+          is_empty ? nullptr : source.scales_file->data + source.scales,
+          code_bytes * source.row_step,
+          scale_bytes * source.row_step,
+          source.scale_type,
+          source.bits,
+          source.group};
   return true;
 }
 
@@ -130,6 +206,22 @@ int32_t ct_tensor_load(ct_tensor* tensor, ct_file* file, uint64_t offset, uint32
   ConvertArgs args;
   if (!guard || !check_load(args, tensor, file, offset, source_type, row_step)) return -1;
   return device->kernels->convert(device->pool, args) ? 0 : -1;
+}
+
+int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
+                       ct_file* scales_file, uint64_t scales, uint32_t scale_type, uint32_t bits,
+                       uint32_t group, uint32_t row_step) {
+  if (!tensor) {
+    set_error("ct_packed_load: tensor is missing; pass what ct_tensor_create gave");
+    return -1;
+  }
+  ct_device* device = tensor->buffer->device;
+  DeviceGuard guard(device, "ct_packed_load");
+  RepackArgs args;
+  const Quantized source = {codes_file, scales_file, codes, scales,
+                            scale_type, bits,        group, row_step};
+  if (!guard || !check_packed_load(args, tensor, source)) return -1;
+  return device->kernels->repack(device->pool, args) ? 0 : -1;
 }
 
 }  // extern "C"

@@ -13,6 +13,9 @@ namespace ct {
 
 #if defined(__x86_64__)
 
+namespace avx512vnni {
+extern const KernelTable kernels;
+}
 namespace avx512 {
 extern const KernelTable kernels;
 }
@@ -32,12 +35,16 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
+bool has_avx512vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+
 bool is_baseline() { return true; }
 
 }  // namespace
 
-const InstructionSet instruction_sets[] = {
-    {&avx512::kernels, has_avx512}, {&avx2::kernels, has_avx2}, {&plain::kernels, is_baseline}};
+const InstructionSet instruction_sets[] = {{&avx512vnni::kernels, has_avx512vnni},
+                                           {&avx512::kernels, has_avx512},
+                                           {&avx2::kernels, has_avx2},
+                                           {&plain::kernels, is_baseline}};
 
 #elif defined(__aarch64__)
 

@@ -29,6 +29,8 @@ struct KernelTable {
   bool (*top_k)(ThreadPool&, const TopKArgs&);
   bool (*log_sum_exp)(ThreadPool&, const LogSumExpArgs&);
   bool (*convert)(ThreadPool&, const ConvertArgs&);  // ct_tensor_load
+  bool (*unpack)(ThreadPool&, const UnpackArgs&);  // ct_tensor_read
+  bool (*repack)(ThreadPool&, const RepackArgs&);  // ct_packed_load
 };
 
 }  // namespace ct

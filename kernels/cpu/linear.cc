@@ -1,4 +1,5 @@
 #include "kernel_table.h"
+#include "linear_packed.h"
 #include "linear_tile.h"
 #include "parts.h"
 #include "simd.h"
@@ -80,15 +81,15 @@ void linear_few(ThreadPool& pool, const LinearArgs& args) {
 }
 
 template <uint32_t rows>
-void packed_rows(float* partial, const float* panel, const float* x, uint64_t x_stride,
+void panel_rows(float* partial, const float* panel, const float* x, uint64_t x_stride,
                  uint32_t depth, uint32_t count) {
   if constexpr (rows > 1) {
     if (count < rows) {
-      packed_rows<rows - 1>(partial, panel, x, x_stride, depth, count);
+      panel_rows<rows - 1>(partial, panel, x, x_stride, depth, count);
       return;
     }
   }
-  packed_tile<rows>(partial, panel, x, x_stride, depth);
+  panel_tile<rows>(partial, panel, x, x_stride, depth);
 }
 
 // What one task computes: outputs first_output ... of rows first_row ...
@@ -112,7 +113,7 @@ void accumulate_block(float* partial, float* panel, const LinearArgs& args,
                outputs, depth);
     for (uint32_t r = 0; r < block.rows; r += tile_rows) {
       float* sums = partial + (uint64_t{o} * block.rows + uint64_t{r} * tile_outputs) * lanes;
-      packed_rows<tile_rows>(sums, panel, args.x.row(block.first_row + r) + k, args.x.stride, depth,
+      panel_rows<tile_rows>(sums, panel, args.x.row(block.first_row + r) + k, args.x.stride, depth,
                              smaller(tile_rows, block.rows - r));
     }
   }
@@ -168,6 +169,8 @@ bool linear_of(ThreadPool& pool, const LinearArgs& args) {
 
 bool linear(ThreadPool& pool, const LinearArgs& args) {
   if (!args.x.rows || !args.weight.rows) return true;
+  if (args.weight.type == CT_Q8) return linear_packed<Code8>(pool, args);
+  if (args.weight.type == CT_Q4) return linear_packed<Code4>(pool, args);
   return args.weight.type == CT_BF16 ? linear_of<bf16>(pool, args) : linear_of<float>(pool, args);
 }
 

@@ -56,7 +56,7 @@ inline void direct_tile(Vector (&sums)[outputs][rows], const W* weight, uint64_t
 // Reads weights that pack_panel() has laid out, for many rows: continues sums, which are kept as
 // [rows][tile_outputs] vectors at `partial`, over `depth` elements of k.
 template <uint32_t rows>
-inline void packed_tile(float* partial, const float* panel, const float* x, uint64_t x_stride,
+inline void panel_tile(float* partial, const float* panel, const float* x, uint64_t x_stride,
                         uint32_t depth) {
   Vector sums[rows][tile_outputs];
   for (uint32_t r = 0; r < rows; ++r) {
@@ -85,7 +85,7 @@ inline void packed_tile(float* partial, const float* panel, const float* x, uint
 }
 
 // Lays `depth` elements of `outputs` rows of the weight out as f32 in the order in which
-// packed_tile() reads them: [depth / lanes][tile_outputs][lanes], with zeros for what is not there.
+// panel_tile() reads them: [depth / lanes][tile_outputs][lanes], with zeros for what is not there.
 template <typename W>
 inline void pack_panel(float* panel, const W* weight, uint64_t weight_stride, uint32_t outputs,
                        uint32_t depth) {

@@ -12,6 +12,7 @@
 #include "kernel_table.h"
 #include "linear.cc"
 #include "log_sum_exp.cc"
+#include "packed.cc"
 #include "page_scores.cc"
 #include "rms_norm.cc"
 #include "rotary.cc"
@@ -31,7 +32,7 @@ const KernelTable kernels = {CT_TEXT(CT_TARGET), embedding,   rms_norm,     line
                              dynamic_convolution, gated_delta, gated_norm,  cache_append,
                              attention,          page_scores, select_pages, gather_rows,
                              scatter_rows,       argmax,      top_k,        log_sum_exp,
-                             convert};
+                             convert,            unpack,      repack};
 
 }  // namespace CT_TARGET
 }  // namespace ct

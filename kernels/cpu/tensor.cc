@@ -6,6 +6,8 @@
 
 #include <new>
 
+#include "../common/operands.h"
+#include "../common/packed.h"
 #include "../common/status.h"
 #include "device.h"
 
@@ -100,10 +102,22 @@ bool check_view(const ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_
               (unsigned long long)end, (unsigned long long)buffer->bytes);
 }
 
+// The handle of a view that was checked; null, with the error set, without memory for it.
+ct_tensor* make_tensor(const char* call, const ct_tensor& view) {
+  ct_tensor* tensor = static_cast<ct_tensor*>(malloc(sizeof(ct_tensor)));
+  if (!tensor) {
+    set_error("%s: out of memory; free some", call);
+    return nullptr;
+  }
+  *tensor = view;
+  view.buffer->references.fetch_add(1);
+  return tensor;
+}
+
 // Checks the operands of read and write.
 bool check_copy(const char* call, const ct_tensor* tensor, const void* data, uint64_t bytes) {
-  const uint64_t need =
-      uint64_t{tensor->rows} * tensor->columns * element_bytes(tensor->type);
+  const uint32_t size = is_packed(tensor->type) ? sizeof(float) : element_bytes(tensor->type);
+  const uint64_t need = uint64_t{tensor->rows} * tensor->columns * size;
   if (bytes != need) {
     return fail("%s: data has %llu bytes but tensor is [%u, %u] of %s; pass %llu", call,
                 (unsigned long long)bytes, tensor->rows, tensor->columns, type_name(tensor->type),
@@ -179,16 +193,30 @@ ct_tensor* ct_tensor_create(ct_buffer* buffer, uint32_t type, uint64_t offset, u
   }
   DeviceGuard guard(buffer->device, "ct_tensor_create");
   if (!guard || !check_view(buffer, type, offset, rows, columns, stride)) return nullptr;
-  ct_tensor* tensor = static_cast<ct_tensor*>(malloc(sizeof(ct_tensor)));
-  if (!tensor) {
-    set_error("ct_tensor_create: out of memory; free some");
-    return nullptr;
-  }
   // A view without elements may lie anywhere, so it is given no address of its own.
   unsigned char* data = rows && columns ? buffer->data + offset : buffer->data;
-  *tensor = {buffer, data, type, rows, columns, stride};
-  buffer->references.fetch_add(1);
-  return tensor;
+  return make_tensor("ct_tensor_create", {buffer, data, type, rows, columns, stride, 0});
+}
+
+uint64_t ct_packed_bytes(uint32_t type, uint32_t rows, uint32_t columns, uint32_t group) {
+  uint64_t bytes = 0;
+  return check_packed("ct_packed_bytes", &bytes, type, rows, columns, group) ? bytes : 0;
+}
+
+ct_tensor* ct_packed_create(ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_t rows,
+                            uint32_t columns, uint32_t group) {
+  if (!buffer) {
+    set_error("ct_packed_create: buffer is missing; pass what ct_buffer_create gave");
+    return nullptr;
+  }
+  DeviceGuard guard(buffer->device, "ct_packed_create");
+  uint64_t bytes = 0;
+  if (!guard || !check_packed("ct_packed_create", &bytes, type, rows, columns, group) ||
+      !check_packed_view(buffer, offset, bytes)) {
+    return nullptr;
+  }
+  unsigned char* data = rows ? buffer->data + offset : buffer->data;
+  return make_tensor("ct_packed_create", {buffer, data, type, rows, columns, columns, group});
 }
 
 int32_t ct_tensor_free(ct_tensor* tensor) {
@@ -211,6 +239,11 @@ int32_t ct_tensor_write(ct_tensor* tensor, const void* data, uint64_t bytes) {
   DeviceGuard guard(device, "ct_tensor_write");
   if (!guard || !check_copy("ct_tensor_write", tensor, data, bytes)) return -1;
   const unsigned char* from = static_cast<const unsigned char*>(data);
+  if (is_packed(tensor->type)) {
+    const uint64_t row_bytes = uint64_t{tensor->columns} * sizeof(float);
+    const ConvertArgs args = {typed(*tensor), from, CT_F32, row_bytes};
+    return device->kernels->convert(device->pool, args) ? 0 : -1;
+  }
   for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
     memcpy(row, from + offset, width);
   });
@@ -222,6 +255,10 @@ int32_t ct_tensor_read(ct_tensor* tensor, void* data, uint64_t bytes) {
   if (!device) return -1;
   DeviceGuard guard(device, "ct_tensor_read");
   if (!guard || !check_copy("ct_tensor_read", tensor, data, bytes)) return -1;
+  if (is_packed(tensor->type)) {
+    const UnpackArgs args = {static_cast<float*>(data), typed(*tensor)};
+    return device->kernels->unpack(device->pool, args) ? 0 : -1;
+  }
   unsigned char* to = static_cast<unsigned char*>(data);
   for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
     memcpy(to + offset, row, width);
@@ -234,6 +271,10 @@ int32_t ct_tensor_zero(ct_tensor* tensor) {
   if (!device) return -1;
   DeviceGuard guard(device, "ct_tensor_zero");
   if (!guard) return -1;
+  if (is_packed(tensor->type)) {
+    set_error("ct_tensor_zero: tensor is %s; write zeros to it", type_name(tensor->type));
+    return -1;
+  }
   for_rows(tensor, [](unsigned char* row, uint64_t width, uint64_t) { memset(row, 0, width); });
   return 0;
 }

@@ -107,6 +107,10 @@ bool ThreadPool::reserve(uint64_t bytes) {
 
 void* ThreadPool::scratch(uint32_t thread) const { return scratch_ + thread * scratch_bytes_; }
 
+void* ThreadPool::shared(uint64_t bytes) {
+  return reserve(bytes / threads_ + 1) ? scratch_ : nullptr;
+}
+
 void ThreadPool::run_tasks(uint32_t tasks, Task task, const void* context) {
   if (threads_ == 1 || tasks <= 1) {
     for (uint32_t i = 0; i < tasks; ++i) task(context, i, 0);

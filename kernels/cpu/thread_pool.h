@@ -39,6 +39,10 @@ class ThreadPool {
   bool reserve(uint64_t bytes);
   void* scratch(uint32_t thread) const;
 
+  // The scratch memory of all threads as one piece of at least `bytes`, in place of a part for
+  // each; null when it cannot be had.
+  void* shared(uint64_t bytes);
+
  private:
   using Task = void (*)(const void* context, uint32_t task, uint32_t thread);
   struct Worker {

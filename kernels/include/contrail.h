@@ -15,8 +15,8 @@
  *   that calls in while the first is inside gets an error, not a race.
  * - A tensor is a matrix view: `rows` rows of `columns` elements, `stride` elements from one row to
  *   the next. Vectors are matrices of one row. Shapes below are written name[rows, columns].
- * - Activations are f32. Weights, caches and states may be f32 or bf16 where it says so. Index
- *   operands are i32.
+ * - Activations are f32. Weights, caches and states may be f32 or bf16 where it says so, weights
+ *   also q8 or q4. Index operands are i32.
  * - An output may be the same view as an input only where it says "may alias".
  * - The result of a row depends on that row (and its segment's state) alone: never on how many
  *   other rows, segments or threads share the call. The same instruction set gives the same bits.
@@ -43,11 +43,17 @@ typedef struct ct_buffer ct_buffer;
 typedef struct ct_tensor ct_tensor;
 typedef struct ct_file ct_file;
 
-/* Element types of tensors and of data in files. CT_F16 occurs in files only. */
+/* Element types of tensors and of data in files. CT_F16 occurs in files only; CT_Q8 and CT_Q4 are
+ * those of packed weights, and of nothing else. */
 #define CT_F32 0u
 #define CT_BF16 1u
 #define CT_I32 2u
 #define CT_F16 3u
+#define CT_Q8 4u
+#define CT_Q4 5u
+
+/* Rows of packed weights that lie together in memory. */
+#define CT_PACKED_ROWS 16u
 
 /* Tokens in one page of a key or value cache. */
 #define CT_PAGE_TOKENS 16u
@@ -96,12 +102,29 @@ ct_tensor* ct_tensor_create(ct_buffer* buffer, uint32_t type, uint64_t offset, u
 int32_t ct_tensor_free(ct_tensor* tensor);
 
 /* Copies rows × columns elements, dense and of the tensor's own type, from or to `data` of `bytes`
- * bytes. */
+ * bytes. For packed weights `data` is f32: a write rounds as ct_tensor_load does, a read gives
+ * exactly what the codes stand for. */
 int32_t ct_tensor_write(ct_tensor* tensor, const void* data, uint64_t bytes);
 int32_t ct_tensor_read(ct_tensor* tensor, void* data, uint64_t bytes);
 
-/* Sets every element to zero. */
+/* Sets every element to zero. Not for packed weights, which are made to be filled. */
 int32_t ct_tensor_zero(ct_tensor* tensor);
+
+/* ---- packed weights -------------------------------------------------------------------------- */
+
+/* Weights of CT_Q8 (8 bits) or CT_Q4 (4 bits): element (r, c) is
+ *   scale[r, c / group] * code[r, c],  code -128 ... 127 or -8 ... 7, scale in bf16.
+ * group is 32 or 64 and divides columns. Each 16 rows lie together, in an order that is the
+ * library's own, so no view can have a part of the columns or begin inside such a block. */
+
+/* Bytes of such a tensor, for each started block of CT_PACKED_ROWS rows the same; 0 on failure. */
+uint64_t ct_packed_bytes(uint32_t type, uint32_t rows, uint32_t columns, uint32_t group);
+
+/* A view of the part of `buffer` from byte `offset`, a multiple of 64, on. To view rows of a larger
+ * tensor from row r on, a multiple of CT_PACKED_ROWS, add ct_packed_bytes(type, r, columns, group)
+ * to its offset. */
+ct_tensor* ct_packed_create(ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_t rows,
+                            uint32_t columns, uint32_t group);
 
 /* ---- weight files ---------------------------------------------------------------------------- */
 
@@ -112,13 +135,30 @@ int32_t ct_file_close(ct_file* file);
 
 /* Fills tensor[rows, columns] (f32 or bf16) from a mapped file. Row r is read, dense, from byte
  * `offset` + r * row_step * columns * size of `source_type` (CT_F32, CT_BF16 or CT_F16) and
- * converted, to bf16 by rounding to nearest, ties to even. row_step 1 reads consecutive rows. */
+ * converted, to bf16 by rounding to nearest, ties to even. row_step 1 reads consecutive rows.
+ *
+ * For packed weights each group is rounded by itself: with m its element of greatest magnitude, the
+ * first of equal ones, scale is |m| / 127 in 8 bits and m / -8 in 4, rounded to bf16, and a code is
+ * element / scale, rounded to nearest, ties to even, and limited to its range. Elements are finite.
+ */
 int32_t ct_tensor_load(ct_tensor* tensor, ct_file* file, uint64_t offset, uint32_t source_type,
                        uint32_t row_step);
 
+/* Fills tensor[rows, columns] from codes and scales in mapped files. A row of codes is `columns`
+ * numbers of `bits` bits (4 or 8), the lowest bits of a byte first, each 8 or 128 more than the
+ * code that it means; row r begins at byte `codes` + r * row_step * columns * bits / 8. A row of
+ * scales is columns / group numbers of `scale_type` (CT_F32, CT_BF16 or CT_F16), from byte `scales`
+ * on with the same step. The tensor is f32 or bf16 and gets scale * code, or is packed in as many
+ * bits and gets the codes as they are and the scales rounded to bf16; its own group divides
+ * `group`. */
+int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
+                       ct_file* scales_file, uint64_t scales, uint32_t scale_type, uint32_t bits,
+                       uint32_t group, uint32_t row_step);
+
 /* ---- operators ------------------------------------------------------------------------------- */
 
-/* out[N, D] = table[tokens[n], :], table f32 or bf16, tokens[1, N] in 0 ... table rows - 1. */
+/* out[N, D] = table[tokens[n], :], tokens[1, N] in 0 ... table rows - 1; table f32, bf16, q8
+ * or q4. */
 int32_t ct_embedding(ct_device* device, ct_tensor* out, ct_tensor* table, ct_tensor* tokens);
 
 /* out[N, D] = weight[1, D] * x / sqrt(mean(x^2) + epsilon), the mean over a row. out may alias x.
@@ -126,8 +166,12 @@ int32_t ct_embedding(ct_device* device, ct_tensor* out, ct_tensor* table, ct_ten
 int32_t ct_rms_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
                     float epsilon);
 
-/* out[N, M] = x[N, K] . weight[M, K]^T + bias[1, M]; weight f32 or bf16, accumulated in f32; bias
- * may be NULL. */
+/* out[N, M] = x[N, K] . weight[M, K]^T + bias[1, M]; weight f32, bf16, q8 or q4, accumulated in
+ * f32; bias may be NULL.
+ *
+ * With packed weights x is rounded, too: in each group of columns to 8 bits, with the scale
+ * greatest |x| / 127. The products of a group are added up exactly, the groups in order, and every
+ * instruction set gives the same bits. A row with an infinity or NaN gives NaN. */
 int32_t ct_linear(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
                   ct_tensor* bias);
 

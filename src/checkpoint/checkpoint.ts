@@ -5,6 +5,7 @@
  */
 import { describe, Fields, isRecord, quote } from "../json_fields.ts";
 import type { FileElementType } from "../ops.ts";
+import { type PackedEntry, packedEntry } from "./packed_entry.ts";
 import { readJson } from "./read_json.ts";
 import { readSafetensors, shapeText, type StoredTensor } from "./safetensors.ts";
 
@@ -56,8 +57,16 @@ export class Checkpoint {
   }
 
   /**
-   * The tensor of this name. Throws an `Error` that names file and tensor when it is missing, has
-   * another shape, or has elements that are not F32, BF16 or F16.
+   * The quantized tensor of this name, or `undefined` when it is not quantized. Throws an `Error`
+   * that names file and tensor when its parts do not fit together.
+   */
+  packed(name: string, shape: readonly number[]): PackedEntry | undefined {
+    return packedEntry(this.tensors, ELEMENT_TYPES, name, shape);
+  }
+
+  /**
+   * The tensor of this name, which is not quantized. Throws an `Error` that names file and tensor
+   * when it is missing, has another shape, or has elements that are not F32, BF16 or F16.
    */
   entry(name: string, shape: readonly number[]): TensorEntry {
     const tensor = this.tensors.get(name);

@@ -22,7 +22,7 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "CONFIG.json",
     help: "in place of a model: random weights of this shape, to measure with",
   },
-  weights: { type: "string", value: "TYPE", help: "auto, f32 or bf16 (default auto)" },
+  weights: { type: "string", value: "TYPE", help: "auto, f32, bf16, q8 or q4 (default auto)" },
   "state-type": { type: "string", value: "TYPE", help: "recurrent states: f32 (default) or bf16" },
   "cache-type": { type: "string", value: "TYPE", help: "keys and values: f32 or bf16 (default)" },
   "attention-budget": {
@@ -67,7 +67,7 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
     throw new UsageError(`--attention-budget is ${budget}: pass a number of at least 1`);
   }
   return present<RuntimeOptions>({
-    weights: choice(args, "weights", ["auto", "f32", "bf16"]),
+    weights: choice(args, "weights", ["auto", "f32", "bf16", "q8", "q4"]),
     stateType: choice(args, "state-type", ["f32", "bf16"]),
     cacheType: choice(args, "cache-type", ["f32", "bf16"]),
     attentionBudget: budget,

@@ -11,7 +11,8 @@ import { CheckpointSource } from "../model/checkpoint_source.ts";
 import { JetNemotron } from "../model/jet_nemotron.ts";
 import { RandomSource } from "../model/random_source.ts";
 import { slotBytes, StatePool } from "../model/state.ts";
-import { Weights } from "../model/weights.ts";
+import type { WeightType } from "../model/weight_types.ts";
+import { Weights, type WeightsSummary } from "../model/weights.ts";
 import type { MemoryReport } from "../options.ts";
 import type { Ops } from "../ops.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
@@ -32,7 +33,7 @@ export interface MeasuredOps extends Ops {
 export interface LoadedEngine extends Disposable {
   readonly engine: Engine;
   readonly memory: MemoryReport;
-  readonly weightsType: "f32" | "bf16" | "mixed";
+  readonly weightsType: WeightsSummary;
   /** Tells this model from others. */
   readonly fingerprint: string;
 }
@@ -103,7 +104,7 @@ function loadWeights(
   ops: Ops,
   config: ModelConfig,
   source: ModelSource,
-  type: "auto" | "f32" | "bf16",
+  type: WeightType,
 ): { weights: Weights; fingerprint: string } {
   if (source.kind === "random") {
     const weights = new Weights(ops, config, new RandomSource(ops, source.seed), type);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FileElementType, Ops, Tensor } from "../ops.ts";
+import { type FileElementType, type Ops, PACKED_ROWS, type Tensor } from "../ops.ts";
 import type { WeightSource } from "./weights.ts";
 
 const BLOCK = 1 << 20;
@@ -32,7 +32,7 @@ export class RandomSource implements WeightSource {
   load(out: Tensor, name: string, shape: readonly number[]): void {
     const isNorm = name.endsWith("norm.weight") || name.endsWith("layernorm.weight");
     const scale = shape.length === 2 ? Math.sqrt(3 / out.columns) : 0.1;
-    const rows = Math.max(1, Math.floor(BLOCK / out.columns));
+    const rows = Math.ceil(BLOCK / out.columns / PACKED_ROWS) * PACKED_ROWS;
     const values = new Float32Array(Math.min(rows, out.rows) * out.columns);
     for (let i = 0; i < values.length; i++) {
       values[i] = this.#block[i % BLOCK]! * scale + (isNorm ? 1 : 0);
@@ -44,7 +44,7 @@ export class RandomSource implements WeightSource {
   }
 
   #write(view: Tensor, values: Float32Array): void {
-    if (view.type === "f32") return this.#ops.write(view, values);
+    if (view.type !== "bf16") return this.#ops.write(view, values);
     // bf16 is the upper half of f32; random numbers need no rounding.
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     this.#ops.write(view, Uint16Array.from(bits, (word) => word >>> 16));

@@ -5,18 +5,14 @@
  * @module
  */
 import type { JetConfig, ModelConfig } from "../config.ts";
-import type { ElementType, FileElementType, Ops, Tensor } from "../ops.ts";
+import type { Ops, PackedType, Tensor } from "../ops.ts";
 import { tensorShapes } from "./tensor_shapes.ts";
-
-/**
- * Type of the packed matrices in memory; `auto` keeps bf16 where the checkpoint holds nothing else.
- */
-export type WeightType = "auto" | "f32" | "bf16";
+import { type MatrixType, matrixType, type StoredType, type WeightType } from "./weight_types.ts";
 
 /** Where weights come from: a checkpoint's files, or random numbers. */
 export interface WeightSource {
   /** Type in which the tensor is stored. Throws when it is missing or has another shape. */
-  type(name: string, shape: readonly number[]): FileElementType;
+  type(name: string, shape: readonly number[]): StoredType;
   /** Fills `out` with the tensor's rows `firstRow`, `firstRow + rowStep`, … */
   load(
     out: Tensor,
@@ -57,23 +53,28 @@ export interface LayerWeights {
   readonly down: Tensor; // [D, F]
 }
 
+/** The type that a model's matrices have, in a word. */
+export type WeightsSummary = "f32" | "bf16" | PackedType | "mixed";
+
 /** All weights of a model. Disposing them frees their memory. */
 export class Weights implements Disposable {
   readonly embedding: Tensor; // [vocabulary, D]
   readonly layers: readonly LayerWeights[];
   readonly finalNorm: Tensor; // [1, D]
   readonly head: Tensor; // [vocabulary, D]; the embedding when tied
-  /** Type of the packed matrices; `mixed` when they differ. */
-  readonly type: "f32" | "bf16" | "mixed";
+  /** Type of the layers' matrices, the gates' apart; `mixed` when they differ. */
+  readonly type: WeightsSummary;
   readonly #owned: DisposableStack;
 
   /** Loads every tensor of `config` from `source`; nothing stays allocated when one fails. */
   constructor(ops: Ops, config: ModelConfig, source: WeightSource, type: WeightType = "auto") {
     using stack = new DisposableStack();
     const packer = new Packer(ops, source, type, tensorShapes(config), stack);
-    this.embedding = packer.pack(["model.embed_tokens.weight"]);
+    // Head and embedding decide more than what 4 bits of them would save.
+    const ends = type === "q4" ? "q8" : type;
+    this.embedding = packer.pack(["model.embed_tokens.weight"], ends);
     this.finalNorm = packer.vector(["model.norm.weight"]);
-    this.head = config.tiedEmbeddings ? this.embedding : packer.pack(["lm_head.weight"]);
+    this.head = config.tiedEmbeddings ? this.embedding : packer.pack(["lm_head.weight"], ends);
     this.layers = config.layers.map((kind, index) => {
       const layer = `model.layers.${index}`;
       return {
@@ -125,7 +126,8 @@ function packAttention(packer: Packer, prefix: string, kind: "attn" | "swa"): At
 
 /** Allocates packed tensors and fills them from a source. */
 class Packer {
-  readonly types = new Set<"f32" | "bf16">();
+  /** Types of the matrices, without those whose type was fixed. */
+  readonly types = new Set<Exclude<WeightsSummary, "mixed">>();
   readonly #ops: Ops;
   readonly #source: WeightSource;
   readonly #type: WeightType;
@@ -149,16 +151,13 @@ class Packer {
   }
 
   /** The matrices `names`, one below the other. */
-  pack(names: readonly string[], fixed?: "f32"): Tensor {
-    const type = fixed ?? this.#matrixType(names);
-    if (!fixed) this.types.add(type);
-    const rows = names.reduce((sum, name) => sum + this.#shape(name)[0]!, 0);
-    const out = this.#allocate(type, rows, this.#shape(names[0]!)[1]!);
+  pack(names: readonly string[], fixed?: WeightType): Tensor {
+    const counts = names.map((name) => this.#shape(name)[0]!);
+    const out = this.#matrix(names, counts, fixed);
     let row = 0;
-    for (const name of names) {
-      const count = this.#shape(name)[0]!;
-      this.#load(out.rowView(row, count), name, 0, 1);
-      row += count;
+    for (const [index, name] of names.entries()) {
+      this.#load(out.rowView(row, counts[index]!), name, 0, 1);
+      row += counts[index]!;
     }
     return out;
   }
@@ -181,11 +180,8 @@ class Packer {
    * channels.
    */
   packTapMajor(name: string, width: number): Tensor {
-    const [rows, columns] = this.#shape(name) as [number, number];
-    const type = this.#matrixType([name]);
-    this.types.add(type);
-    const out = this.#allocate(type, rows, columns);
-    const channels = rows / width;
+    const channels = this.#shape(name)[0]! / width;
+    const out = this.#matrix([name], Array(width).fill(channels));
     for (let t = 0; t < width; t++) this.#load(out.rowView(t * channels, channels), name, t, width);
     return out;
   }
@@ -207,14 +203,20 @@ class Packer {
     return this.#shapes.get(name)!;
   }
 
-  #matrixType(names: readonly string[]): "f32" | "bf16" {
-    if (this.#type !== "auto") return this.#type;
+  /** Memory for a matrix that `names` are loaded into, in parts of so many rows. */
+  #matrix(names: readonly string[], rows: readonly number[], fixed?: WeightType): Tensor {
+    const columns = this.#shape(names[0]!)[1]!;
     const stored = names.map((name) => this.#source.type(name, this.#shape(name)));
-    return stored.every((type) => type === "bf16") ? "bf16" : "f32";
+    const type = matrixType(fixed ?? this.#type, { stored, rows, columns });
+    if (!fixed) this.types.add(typeof type === "object" ? type.type : type);
+    return this.#allocate(type, rows.reduce((sum, count) => sum + count), columns);
   }
 
-  #allocate(type: ElementType, rows: number, columns: number): Tensor {
-    return this.#stack.use(this.#ops.tensor(type, rows, columns));
+  #allocate(type: MatrixType, rows: number, columns: number): Tensor {
+    const tensor = typeof type === "object"
+      ? this.#ops.packed(type.type, rows, columns, type.group)
+      : this.#ops.tensor(type, rows, columns);
+    return this.#stack.use(tensor);
   }
 
   #load(view: Tensor, name: string, firstRow: number, rowStep: number): void {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { ElementType, Ops } from "../../src/ops.ts";
+import type { ElementType, Ops, PackedType } from "../../src/ops.ts";
 import { constant, type Fill, list, seedOf, table } from "./random.ts";
 
 /** The members of {@linkcode Ops} that are operators. */
 export type OperatorName = Exclude<
   keyof Ops,
-  "tensor" | "write" | "read" | "zero" | "openFile" | "load"
+  "tensor" | "packed" | "write" | "read" | "zero" | "openFile" | "load" | "loadPacked"
 >;
 
 /** The tensors that each operator takes, in order. */
@@ -42,7 +42,9 @@ export const OPERANDS: Readonly<Record<OperatorName, readonly string[]>> = {
 
 /** One tensor of a case. */
 export interface Operand {
-  readonly type: ElementType;
+  readonly type: ElementType | PackedType;
+  /** Columns that share a scale, in packed weights. */
+  readonly group?: number;
   readonly rows: number;
   readonly columns: number;
   /** An `output` is filled with NaN before the call; a `state` is read and written. */
@@ -109,6 +111,21 @@ export function weight(
   fill: Fill,
 ): Operand {
   return { type, rows, columns, role: "input", fill };
+}
+
+/** Packed weights: 8 or 4 bits in groups of so many columns. */
+export type Packing = readonly [type: PackedType, group: number];
+
+/** Every packing that there is. */
+export const PACKINGS: readonly Packing[] = [["q8", 64], ["q8", 32], ["q4", 64], ["q4", 32]];
+
+export function packedWeight(
+  [type, group]: Packing,
+  rows: number,
+  columns: number,
+  fill: Fill,
+): Operand {
+  return { type, group, rows, columns, role: "input", fill };
 }
 
 export function indexRow(...values: readonly number[]): Operand {

@@ -10,6 +10,9 @@ import {
   type OperatorCase,
   operatorCase,
   output,
+  packedWeight,
+  type Packing,
+  PACKINGS,
   weight,
 } from "./case.ts";
 import { constant, type Fill, list, normal, uniform } from "./random.ts";
@@ -104,6 +107,48 @@ function linears(): OperatorCase[] {
   ]).concat(linear("bf16", 3, 40, 24, true, { packed: ["x", "out"] }));
 }
 
+/** Numbers that 8 bits hold exactly, as each group has one of the greatest magnitude. */
+const EIGHT_BITS: Fill = (random, row, column) =>
+  column % 32 === (row * 7) % 32 ? 127 - 254 * random.below(2) : random.below(255) - 127;
+
+const NAN_IN_ROW_1: Fill = (random, row, column) =>
+  row === 1 && column === 37 ? NaN : EIGHT_BITS(random, row, column);
+
+// Ten times the greatest errors seen: x is rounded to 8 bits.
+const ROUNDED = { nmse: 4e-4, worst: 0.2 };
+
+function packedLinear(
+  packing: Packing,
+  [rows, inner, columns]: readonly [number, number, number],
+  x: Fill,
+  note: string,
+  options: CaseOptions = {},
+): OperatorCase {
+  const [type, group] = packing;
+  const label = `${type}/${group} x[${rows},${inner}] weight[${columns},${inner}]${note}`;
+  return operatorCase("linear", label, {
+    out: output(rows, columns),
+    x: input(rows, inner, x),
+    weight: packedWeight(packing, columns, inner, normal(1 / Math.sqrt(inner))),
+    ...(columns % 2 === 1 && { bias: input(1, columns, normal()) }),
+  }, options);
+}
+
+function packedLinears(): OperatorCase[] {
+  // deno-fmt-ignore
+  const sizes = [[1, 64, 1], [1, 128, 33], [2, 64, 16], [3, 192, 31], [4, 64, 17], [5, 128, 32],
+    [6, 64, 48], [7, 1536, 15], [12, 64, 65], [13, 64, 40], [33, 64, 35], [1, 1536, 1537]] as const;
+  return PACKINGS.flatMap((packing) => [
+    ...sizes.map((size) => packedLinear(packing, size, EIGHT_BITS, " exact")),
+    ...sizes.slice(0, -1).map((size) =>
+      packedLinear(packing, size, normal(), "", { bound: ROUNDED })
+    ),
+    packedLinear(packing, [3, 64, 35], constant(0), " zeros"),
+    packedLinear(packing, [3, 64, 35], NAN_IN_ROW_1, " a NaN"),
+    packedLinear(packing, [3, 128, 40], EIGHT_BITS, " packed", { packed: ["x", "out"] }),
+  ]).concat(packedLinear(["q4", 32], [2, 96, 18], EIGHT_BITS, " three groups"));
+}
+
 function elementwises(): OperatorCase[] {
   const binary = (
     operator: "add" | "swiglu",
@@ -186,5 +231,12 @@ function rotaries(): OperatorCase[] {
 
 /** Cases of rms_norm, gated_norm, linear, add, silu, swiglu and rotary. */
 export function denseCases(): OperatorCase[] {
-  return [...rmsNorms(), ...gatedNorms(), ...linears(), ...elementwises(), ...rotaries()];
+  return [
+    ...rmsNorms(),
+    ...gatedNorms(),
+    ...linears(),
+    ...packedLinears(),
+    ...elementwises(),
+    ...rotaries(),
+  ];
 }

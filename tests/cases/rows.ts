@@ -3,7 +3,18 @@
  *
  * @module
  */
-import { indexRow, input, type OperatorCase, operatorCase, output, state, weight } from "./case.ts";
+import {
+  indexRow,
+  input,
+  type OperatorCase,
+  operatorCase,
+  output,
+  packedWeight,
+  type Packing,
+  PACKINGS,
+  state,
+  weight,
+} from "./case.ts";
 import { constant, type Fill, list, normal, table, uniform, whole } from "./random.ts";
 
 const COLUMNS = [1, 31, 32, 33, 127, 1536] as const;
@@ -18,6 +29,12 @@ function lookups(): OperatorCase[] {
     operatorCase("embedding", `${type} table[${rows},${columns}] tokens ${tokens}`, {
       out: output(tokens.length, columns),
       table: weight(type, rows, columns, normal()),
+      tokens: indexRow(...tokens),
+    });
+  const packedEmbedding = (packing: Packing, columns: number, tokens: readonly number[]) =>
+    operatorCase("embedding", `${packing.join("/")} table[40,${columns}] tokens ${tokens}`, {
+      out: output(tokens.length, columns),
+      table: packedWeight(packing, 40, columns, normal()),
       tokens: indexRow(...tokens),
     });
   const gather = (columns: number, rows: readonly number[]) =>
@@ -41,6 +58,10 @@ function lookups(): OperatorCase[] {
     // Rows so long that threads share them.
     embedding("f32", 33_001, [1, 0], 2),
     embedding("bf16", 33_001, [1], 2),
+    ...PACKINGS.flatMap((packing) => [
+      packedEmbedding(packing, 64, [39, 0, 15, 16]),
+      packedEmbedding(packing, 8256, [17]),
+    ]),
     gather(66_001, [7]),
     scatter(66_001, [4]),
   );

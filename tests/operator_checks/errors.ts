@@ -32,6 +32,7 @@ export function wrongCalls(): WrongCall[] {
   return [
     ...operators.flatMap(wrongShapes),
     ...wrongRows(),
+    ...wrongPackings(),
     ...wrongSegments(),
     ...wrongPages(),
     ...wrongScalars(),
@@ -50,7 +51,8 @@ export function checkError(ops: Ops, { test, culprit, overlap }: WrongCall): voi
       Operand,
       Operand,
     ];
-    const both = stack.use(ops.tensor(type, Math.max(rows, other.rows), columns + 1));
+    const wide = type as ElementType; // what is written is never packed
+    const both = stack.use(ops.tensor(wide, Math.max(rows, other.rows), columns + 1));
     const rowsOf = (count: number) => stack.use(both.rowView(0, count));
     tensors.set(overlap[0], stack.use(rowsOf(rows).columnView(0, columns)));
     tensors.set(overlap[1], stack.use(rowsOf(other.rows).columnView(1, columns)));
@@ -144,6 +146,18 @@ function wrongRows(): WrongCall[] {
     wrongRow("scatterRows", "rows", 3, 3),
     wrongRow("rotary", "positions", 4, -1),
     wrong("topK", "x", "is narrower than values", { columns: 5 }),
+  ];
+}
+
+/** Packed weights where none can be, and some of the wrong width. */
+function wrongPackings(): WrongCall[] {
+  const packed = { type: "q8", group: 64, columns: 64, fill: constant(1) } as const;
+  return [
+    wrong("linear", "weight", "is q8 of another width", packed),
+    wrong("linear", "x", "is q8", packed),
+    wrong("embedding", "table", "is q8 of another width", packed),
+    wrong("rmsNorm", "weight", "is q8", packed),
+    wrong("cacheAppend", "keys", "is q8", { ...packed, role: "input" }),
   ];
 }
 

@@ -45,6 +45,13 @@ export function checkThreads(one: Ops, several: Ops, test: OperatorCase): void {
   expectSameBits(test, expected, run(several, test, inputs, "strided"));
 }
 
+/** Packed weights give the same bits on every instruction set. */
+export function checkInstructionSets(all: readonly Ops[], test: OperatorCase): void {
+  const inputs = inputsOf(test);
+  const [expected, ...others] = all.map((ops) => run(ops, test, inputs, "dense"));
+  for (const results of others) expectSameBits(test, expected!, results);
+}
+
 /** A batch of no tokens, and a segment of none, change nothing. */
 export function checkEmpty(ops: Ops, test: OperatorCase): void {
   const inputs = inputsOf(test);

@@ -12,6 +12,7 @@ import { checkCase } from "./accuracy.ts";
 import { checkDrift, checkRoundedDrift } from "./drift.ts";
 import { checkError, wrongCalls } from "./errors.ts";
 import { checkLoad } from "./load.ts";
+import { checkLoadPacked, checkRounding } from "./packed.ts";
 import { checkEmpty, checkSegments, checkThreads, checkTokens, plainCases } from "./invariants.ts";
 
 /** Throws where a check fails, with an error that begins with its name. */
@@ -20,6 +21,8 @@ function checkAll(targets: Targets): void {
   const { one, several } = targets.all[0]!;
   for (const test of cases) named(test.name, () => checkCase(targets.backends, test));
   named("load()", () => checkLoad(several));
+  named("packed write()", () => checkRounding(several));
+  named("loadPacked()", () => checkLoadPacked(several));
   for (const wrongCall of wrongCalls()) named(wrongCall.name, () => checkError(several, wrongCall));
   for (const test of cases) {
     named(`${test.name}, token by token`, () => checkTokens(several, test));

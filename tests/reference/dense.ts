@@ -7,7 +7,7 @@ import type { Tensor } from "../../src/ops.ts";
 import { inverseRms, silu as siluOf } from "./functions.ts";
 import { indices, operand } from "./tensor.ts";
 
-const WEIGHT = ["f32", "bf16"] as const;
+const WEIGHT = ["f32", "bf16", "q8", "q4"] as const;
 
 export function rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void {
   const from = operand("rms_norm", "x", x);

@@ -7,7 +7,9 @@ import type { Tensor } from "../../src/ops.ts";
 import { indices, operand } from "./tensor.ts";
 
 export function embedding(out: Tensor, table: Tensor, tokens: Tensor): void {
-  const from = operand("embedding", "table", table, { types: ["f32", "bf16"] });
+  const from = operand("embedding", "table", table, {
+    types: ["f32", "bf16", "q8", "q4"],
+  });
   const to = operand("embedding", "out", out, { columns: table.columns });
   const rows = indices("embedding", "tokens", tokens, out.rows, table.rows);
   for (let n = 0; n < out.rows; n++) to.setRow(n, from.row(rows[n]!));

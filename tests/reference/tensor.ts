@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { ElementType, Tensor } from "../../src/ops.ts";
+import { type ElementType, PACKED_ROWS, type PackedType, type Tensor } from "../../src/ops.ts";
 import { roundToBf16 } from "./numbers.ts";
+import { CODE_BITS, roundToPacked } from "./packed.ts";
 
 /** Where a view's elements lie in the storage that it shares. */
 interface Layout {
@@ -13,18 +14,21 @@ interface Layout {
 }
 
 /**
- * A matrix of float64, whatever its type; a `bf16` tensor holds numbers that bf16 can represent.
+ * A matrix of float64, whatever its type; a `bf16` tensor holds numbers that bf16 can represent,
+ * packed weights what their codes stand for.
  */
 export class ReferenceTensor implements Tensor {
   readonly #storage: Float64Array;
   readonly #layout: Layout;
 
   constructor(
-    readonly type: ElementType,
+    readonly type: ElementType | PackedType,
     readonly rows: number,
     readonly columns: number,
     storage: Float64Array = new Float64Array(rows * columns),
     layout: Layout = { offset: 0, stride: columns },
+    /** Columns that share a scale, in packed weights. */
+    readonly group: number = 0,
   ) {
     this.#storage = storage;
     this.#layout = layout;
@@ -36,22 +40,37 @@ export class ReferenceTensor implements Tensor {
     return this.#storage.subarray(start, start + this.columns);
   }
 
-  /** Replaces a row, rounding when the tensor is `bf16`. */
+  /** Replaces a row, rounding when the tensor is `bf16` or packed. */
   setRow(row: number, values: ArrayLike<number>): void {
-    this.row(row).set(this.type === "bf16" ? roundToBf16(values) : values);
+    this.row(row).set(this.#rounded(values));
+  }
+
+  #rounded(values: ArrayLike<number>): ArrayLike<number> {
+    if (this.type === "bf16") return roundToBf16(values);
+    if (this.type === "f32" || this.type === "i32") return values;
+    return roundToPacked(values, CODE_BITS[this.type], this.group);
   }
 
   rowView(start: number, count: number): ReferenceTensor {
     expectRange("rowView", start, count, this.rows);
+    if (this.group && start % PACKED_ROWS) {
+      throw new Error(`rowView: start is ${start}; pass a multiple of ${PACKED_ROWS}`);
+    }
     const { offset, stride } = this.#layout;
-    return new ReferenceTensor(this.type, count, this.columns, this.#storage, {
-      offset: offset + start * stride,
-      stride,
-    });
+    const layout = { offset: offset + start * stride, stride };
+    return new ReferenceTensor(
+      this.type,
+      count,
+      this.columns,
+      this.#storage,
+      layout,
+      this.group,
+    );
   }
 
   columnView(start: number, count: number): ReferenceTensor {
     expectRange("columnView", start, count, this.columns);
+    if (this.group) throw new Error(`columnView: the tensor is ${this.type}; view rows`);
     const { offset, stride } = this.#layout;
     return new ReferenceTensor(this.type, this.rows, count, this.#storage, {
       offset: offset + start,
@@ -83,7 +102,7 @@ export function own(operator: string, name: string, tensor: Tensor): ReferenceTe
 
 /** What {@linkcode operand} expects of a tensor; a size that is not given may be any. */
 export interface Expected {
-  readonly types?: readonly ElementType[];
+  readonly types?: readonly (ElementType | PackedType)[];
   readonly rows?: number;
   readonly columns?: number;
 }

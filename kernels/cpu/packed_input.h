@@ -1,0 +1,67 @@
+// Rows of x as packed weights are multiplied with them: in 8 bits, each group with its scale.
+#pragma once
+#include "packed_codes.h"
+#include "simd.h"
+
+namespace ct {
+namespace CT_TARGET {
+
+// One row: codes[columns], scales[groups], and sums[groups] of the codes.
+struct InputRow {
+  int8_t* codes;
+  float* scales;
+  int32_t* sums;
+};
+
+// All rows, in one piece of memory.
+class Input {
+ public:
+  Input(void* memory, uint32_t columns, uint32_t group)
+      : memory_(static_cast<unsigned char*>(memory)), columns_(columns), group_(group) {}
+
+  static uint64_t row_bytes(uint32_t columns, uint32_t group) {
+    const uint64_t bytes = columns + uint64_t{columns / group} * (sizeof(float) + sizeof(int32_t));
+    return (bytes + packed_line - 1) / packed_line * packed_line;
+  }
+
+  InputRow row(uint32_t index) const {
+    unsigned char* data = memory_ + index * row_bytes(columns_, group_);
+    float* scales = reinterpret_cast<float*>(data + columns_);
+    return {reinterpret_cast<int8_t*>(data), scales,
+            reinterpret_cast<int32_t*>(scales + columns_ / group_)};
+  }
+
+  void fill(uint32_t index, const float* x) const {
+    const InputRow to = row(index);
+    for (uint32_t g = 0; g < columns_ / group_; ++g) fill_group(to, g, x + g * group_);
+  }
+
+ private:
+  void fill_group(const InputRow& to, uint32_t g, const float* x) const {
+    const float magnitude = greatest_magnitude(x, group_);
+    const Vector factor = splat(magnitude > 1e-35f ? 127 / magnitude : 0.0f);
+    int8_t* codes = to.codes + g * group_;
+    IntVector sums = {};
+    Vector flaws = {};  // zeros, or NaN where x is no finite number
+    for (uint32_t i = 0; i < group_; i += lanes) {
+      const Vector value = load(x + i);
+      const IntVector code = round_to_integers(value * factor);
+      const auto bytes = __builtin_convertvector(code, ByteVector);
+      memcpy(codes + i, &bytes, sizeof bytes);
+      sums += code;
+      flaws += value * 0.0f;
+    }
+    int32_t all = 0;
+    for (uint32_t i = 0; i < lanes; ++i) all += sums[i];
+    to.sums[g] = all;
+    to.scales[g] = magnitude / 127 + sum(flaws);
+  }
+
+  using ByteVector = int8_t __attribute__((vector_size(CT_LANES)));
+
+  unsigned char* memory_;
+  uint32_t columns_, group_;
+};
+
+}  // namespace CT_TARGET
+}  // namespace ct
