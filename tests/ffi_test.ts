@@ -61,14 +61,18 @@ Deno.test("SYMBOLS agrees with the header when both are read in order", () => {
   }
 });
 
-Deno.test("TYPE_NUMBERS and PAGE_TOKENS agree with the header when it defines them", () => {
+Deno.test("TYPE_NUMBERS and the sizes of pages and packed rows agree with the header when it defines them", () => {
   const defined = new Map(
     Array.from(HEADER.matchAll(/#define CT_(\w+) (\d+)u/g), ([, name, value]) => [name, +value!]),
   );
   const types = Object.entries(TYPE_NUMBERS).map(([type, number]) => [type.toUpperCase(), number]);
   assertEquals(
     Object.fromEntries(defined),
-    Object.fromEntries([...types, ["PAGE_TOKENS", PAGE_TOKENS]]),
+    Object.fromEntries([
+      ...types,
+      ["PAGE_TOKENS", PAGE_TOKENS],
+      ["PACKED_ROWS", PACKED_ROWS],
+    ]),
   );
 });
 
