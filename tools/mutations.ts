@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { PACKED } from "./packed_mutations.ts";
 
 /** A fault: `find` occurs once in the file and becomes `replace`. */
 export interface Mutation {
@@ -375,6 +376,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...NORMS_AND_ROTARY,
   ...CACHES,
   ...LINEAR,
+  ...PACKED,
   ...DENSE,
   ...ROWS,
   ...CHECKS,
