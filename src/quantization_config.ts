@@ -1,5 +1,6 @@
 /**
- * The `quantization_config` of a `config.json`: quantized weights as compressed-tensors stores them.
+ * The `quantization_config` of a `config.json`: quantized weights as compressed-tensors stores
+ * them.
  *
  * @module
  */

@@ -120,8 +120,8 @@ bool check_groups(const char* call, const ct_tensor* tensor, const Quantized& so
                 type_name(tensor->type));
   }
   if (source.group % tensor->group == 0) return true;
-  return fail("%s: group is %u but that of tensor is %u; pass a tensor whose group divides it", call,
-              source.group, tensor->group);
+  return fail("%s: group is %u but that of tensor is %u; pass a tensor whose group divides it",
+              call, source.group, tensor->group);
 }
 
 bool check_packed_load(RepackArgs& args, const ct_tensor* tensor, const Quantized& source) {

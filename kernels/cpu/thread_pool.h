@@ -39,8 +39,8 @@ class ThreadPool {
   bool reserve(uint64_t bytes);
   void* scratch(uint32_t thread) const;
 
-  // The scratch memory of all threads as one piece of at least `bytes`, in place of a part for each;
-  // null when it cannot be had.
+  // The scratch memory of all threads as one piece of at least `bytes`, in place of a part for
+  // each; null when it cannot be had.
   void* shared(uint64_t bytes);
 
  private:

@@ -145,11 +145,12 @@ int32_t ct_tensor_load(ct_tensor* tensor, ct_file* file, uint64_t offset, uint32
                        uint32_t row_step);
 
 /* Fills tensor[rows, columns] from codes and scales in mapped files. A row of codes is `columns`
- * numbers of `bits` bits (4 or 8), the lowest bits of a byte first, each 8 or 128 more than the code
- * that it means; row r begins at byte `codes` + r * row_step * columns * bits / 8. A row of scales
- * is columns / group numbers of `scale_type` (CT_F32, CT_BF16 or CT_F16), from byte `scales` on with
- * the same step. The tensor is f32 or bf16 and gets scale * code, or is packed in as many bits and
- * gets the codes as they are and the scales rounded to bf16; its own group divides `group`. */
+ * numbers of `bits` bits (4 or 8), the lowest bits of a byte first, each 8 or 128 more than the
+ * code that it means; row r begins at byte `codes` + r * row_step * columns * bits / 8. A row of
+ * scales is columns / group numbers of `scale_type` (CT_F32, CT_BF16 or CT_F16), from byte `scales`
+ * on with the same step. The tensor is f32 or bf16 and gets scale * code, or is packed in as many
+ * bits and gets the codes as they are and the scales rounded to bf16; its own group divides
+ * `group`. */
 int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
                        ct_file* scales_file, uint64_t scales, uint32_t scale_type, uint32_t bits,
                        uint32_t group, uint32_t row_step);

@@ -60,8 +60,8 @@ export class Checkpoint {
   }
 
   /**
-   * The tensor of this name, which is not quantized. Throws an `Error` that names file and tensor when it is missing, has
-   * another shape, or has elements that are not F32, BF16 or F16.
+   * The tensor of this name, which is not quantized. Throws an `Error` that names file and tensor
+   * when it is missing, has another shape, or has elements that are not F32, BF16 or F16.
    */
   entry(name: string, shape: readonly number[]): TensorEntry {
     const tensor = this.tensors.get(name);

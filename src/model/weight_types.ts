@@ -1,6 +1,6 @@
 /**
- * The types that a model's matrices have in a checkpoint and in memory, and how the one follows from
- * the other.
+ * The types that a model's matrices have in a checkpoint and in memory, and how the one follows
+ * from the other.
  *
  * @module
  */
