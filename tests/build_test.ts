@@ -101,7 +101,7 @@ Deno.test("build.ts builds when the library is missing or older than a source", 
   project.addCompiler();
   const built = {
     code: 0,
-    said: `Building ${LIBRARY} with c++ 99.1 (avx512 avx2 plain)`,
+    said: `Building ${LIBRARY} with c++ 99.1 (avx512vnni avx512 avx2 plain)`,
   };
   assertEquals(await project.build(), built);
   assertEquals(project.read(LIBRARY), "whole\n");
@@ -168,7 +168,7 @@ Deno.test("build.ts builds for another machine when the compiler does", async ()
   const machines = {
     "aarch64-linux-gnu": ["libcontrail_cpu.so", "neon"],
     "arm64-apple-darwin": ["libcontrail_cpu.dylib", "neon"],
-    "x86_64-apple-darwin": ["libcontrail_cpu.dylib", "avx512 avx2 plain"],
+    "x86_64-apple-darwin": ["libcontrail_cpu.dylib", "avx512vnni avx512 avx2 plain"],
   };
   for (const [machine, [library, sets]] of Object.entries(machines)) {
     project.addCompiler({ machine });

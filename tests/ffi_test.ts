@@ -61,7 +61,7 @@ Deno.test("SYMBOLS agrees with the header when both are read in order", () => {
   }
 });
 
-Deno.test("TYPE_NUMBERS and the sizes of pages and packed rows agree with the header when it defines them", () => {
+Deno.test("TYPE_NUMBERS and the sizes of pages agree with the header when it defines them", () => {
   const defined = new Map(
     Array.from(HEADER.matchAll(/#define CT_(\w+) (\d+)u/g), ([, name, value]) => [name, +value!]),
   );

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { CONVOLUTION, GATED_DELTA } from "./recurrent_mutations.ts";
-
+import { PACKED } from "./packed_mutations.ts";
 import { PAGED_MUTATIONS } from "./paged_mutations.ts";
+import { CONVOLUTION, GATED_DELTA } from "./recurrent_mutations.ts";
 
 /** A fault: `find` occurs once in the file and becomes `replace`. */
 export interface Mutation {
@@ -231,6 +231,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...NORMS_AND_ROTARY,
   ...PAGED_MUTATIONS,
   ...LINEAR,
+  ...PACKED,
   ...DENSE,
   ...ROWS,
   ...CHECKS,
