@@ -46,6 +46,7 @@ interface RuntimeParts {
   readonly engine: EngineClient;
   readonly cacheType: "f32" | "bf16";
   readonly attentionBudget: number;
+  readonly attentionRead: number;
   readonly store: SnapshotStore | undefined;
 }
 
@@ -62,6 +63,8 @@ export class Runtime implements AsyncDisposable {
   readonly cacheType: "f32" | "bf16";
   /** Tokens that full attention holds for a session, at most. */
   readonly attentionBudget: number;
+  /** Tokens that full attention reads of those, at most; Infinity reads all. */
+  readonly attentionRead: number;
   readonly #template: ChatTemplate | undefined;
   readonly #engine: EngineClient;
   readonly #slots: SlotQueue;
@@ -127,7 +130,10 @@ export class Runtime implements AsyncDisposable {
   }
 
   static async #start(
-    parts: Omit<RuntimeParts, "engine" | "cacheType" | "attentionBudget" | "store">,
+    parts: Omit<
+      RuntimeParts,
+      "engine" | "cacheType" | "attentionBudget" | "attentionRead" | "store"
+    >,
     source: ModelSource,
     options: RuntimeOptions,
   ): Promise<Runtime> {
@@ -136,9 +142,10 @@ export class Runtime implements AsyncDisposable {
     const { instructionSet = "auto", threads = 0 } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
-    const { cacheType, attentionBudget } = engine;
+    const { cacheType, attentionBudget, attentionRead } = engine;
     const { store } = options;
-    return new Runtime({ ...parts, engine: client, cacheType, attentionBudget, store });
+    const settings = { cacheType, attentionBudget, attentionRead, store };
+    return new Runtime({ ...parts, engine: client, ...settings });
   }
 
   private constructor(parts: RuntimeParts) {
@@ -150,6 +157,7 @@ export class Runtime implements AsyncDisposable {
     this.#template = parts.template;
     this.#engine = parts.engine;
     this.attentionBudget = parts.attentionBudget;
+    this.attentionRead = parts.attentionRead;
     const { sessions: slots, session: bytes } = this.memory;
     this.#slots = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
     const { store } = parts;
@@ -170,7 +178,7 @@ export class Runtime implements AsyncDisposable {
     };
   }
 
-  /** Bytes of weights, scratch memory and one session, and how many sessions there are. */
+  /** Bytes of weights, scratch memory, one session and kept states, and how many sessions. */
   get memory(): MemoryReport {
     return this.#engine.ready.memory;
   }

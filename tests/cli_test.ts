@@ -1,62 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { command, contrail, listening, Output, server } from "./cli.ts";
 import { FABLE, GREEDY_IDS, GREEDY_TEXT, PROMPT_IDS } from "./fable.ts";
 import { type Json, post } from "./http.ts";
 
-const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 const GREEDY = ["--temperature", "0", "--max-tokens", "8", "--weights", "f32"];
 const PROMPT = "Once upon a time";
-
-/** What a finished process left. */
-interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/**
- * The arguments of a task of `deno.json`, up to and including the script: its permissions and no
- * others.
- */
-function taskArguments(task: string): string[] {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`));
-  const words: string[] = (tasks[task].command ?? tasks[task]).split(/\s+/);
-  assertEquals(words[0], "deno");
-  return [...words.slice(1, words.indexOf("src/cli.ts")), "src/cli.ts"];
-}
-
-function command(task: string, args: readonly string[], stdin: "null" | "piped"): Deno.Command {
-  return denoCommand([...taskArguments(task), ...args], stdin);
-}
-
-function denoCommand(args: readonly string[], stdin: "null" | "piped"): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: [...args],
-    cwd: ROOT,
-    stdin,
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  });
-}
-
-/** The server on another port than the task's, with the permissions of the task otherwise. */
-function server(port: number): Deno.Command {
-  const args = taskArguments("server").map((word) => word.replace("127.0.0.1:8000", "127.0.0.1"));
-  return denoCommand([...args, "serve", "--port", `${port}`], "null");
-}
-
-/** Runs the command line under the permissions of the task "generate". */
-async function contrail(args: readonly string[], input?: string): Promise<Finished> {
-  await using process = command("generate", args, input === undefined ? "null" : "piped").spawn();
-  if (input !== undefined) {
-    const writer = process.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(input));
-    await writer.close();
-  }
-  const { code, stdout, stderr } = await process.output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
 
 Deno.test("contrail generate streams the text and tells its speed", async () => {
   const { code, stdout, stderr } = await contrail(["generate", ...GREEDY, PROMPT]);
@@ -154,32 +102,11 @@ Deno.test("contrail shows help with an example for every command", async () => {
   }
 });
 
-/** Text from a process, as it comes. */
-class Output {
-  readonly #reader: ReadableStreamDefaultReader<string>;
-  text = "";
-
-  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-  }
-
-  /** Reads until the text contains `part`; without it, to the end. Returns all text so far. */
-  async until(part?: string): Promise<string> {
-    while (part === undefined || !this.text.includes(part)) {
-      const { done, value } = await this.#reader.read();
-      if (done && part !== undefined) throw new Error(`The output ended: ${this.text}`);
-      if (done) break;
-      this.text += value;
-    }
-    return this.text;
-  }
-}
-
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`contrail serve ends with status 0 at ${signal}, after what runs`, async () => {
     await using process = server(0).spawn();
     const output = new Output(process.stdout);
-    const [, url] = (await output.until("\n")).match(/^Listening on (http:\/\/127.0.0.1:\d+)\n/)!;
+    const url = await listening(output);
     assertEquals(await (await fetch(`${url}/health`)).json(), { status: "ok" });
     const body = { prompt: PROMPT, max_tokens: 64, ignore_eos: true, stream: true };
     const response = await fetch(`${url}/v1/completions`, post(body));

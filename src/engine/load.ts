@@ -76,6 +76,7 @@ export function loadEngine(
     scratch: ops.bytes - atStart - weightBytes - pool.bytes * slots,
     session: pool.bytes,
     sessions: slots,
+    prefixCache: options.prefixCache,
   };
   const owned = stack.move();
   return {
