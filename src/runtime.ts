@@ -13,6 +13,7 @@ import {
   parseGenerationConfig,
 } from "./config.ts";
 import { EngineClient } from "./engine_client.ts";
+import { OpenSessions } from "./open_sessions.ts";
 import type {
   ChatMessage,
   ChatOptions,
@@ -67,9 +68,8 @@ export class Runtime implements AsyncDisposable {
   readonly attentionRead: number;
   readonly #template: ChatTemplate | undefined;
   readonly #engine: EngineClient;
-  readonly #slots: SlotQueue;
   readonly #context: SessionContext;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions: OpenSessions;
   #nextSession = 1;
   #closed: Promise<void> | undefined;
 
@@ -159,8 +159,9 @@ export class Runtime implements AsyncDisposable {
     this.attentionBudget = parts.attentionBudget;
     this.attentionRead = parts.attentionRead;
     const { sessions: slots, session: bytes } = this.memory;
-    this.#slots = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
     const { store } = parts;
+    const queue = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
+    this.#sessions = new OpenSessions(queue, store !== undefined);
     this.#context = {
       tokenizer: this.tokenizer,
       bytes,
@@ -174,6 +175,7 @@ export class Runtime implements AsyncDisposable {
       adopt: (link) => this.#adopt(link),
       parking: store && new ParkedStates(store),
       prompts: store && new PromptStates(store, this.#engine.ready.fingerprint),
+      rested: () => this.#sessions.makeRoom(),
       ended: (session) => this.#sessions.delete(session),
     };
   }
@@ -255,8 +257,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#slots.close();
-    await Promise.all([...this.#sessions].map((session) => session.close()));
+    await this.#sessions.close();
     await this.#engine.stop();
   }
 
@@ -268,17 +269,8 @@ export class Runtime implements AsyncDisposable {
 
   /** Takes a slot and opens a session of the engine in it. */
   async #open(opening: Opening, options: SessionOptions): Promise<SessionLink> {
-    await this.#takeSlot(options);
-    const release = () => this.#slots.release();
+    await this.#sessions.takeSlot(options);
+    const release = () => this.#sessions.releaseSlot();
     return await SessionLink.open(this.#engine, this.#nextSession++, opening, release);
-  }
-
-  /** Takes a slot; when none is free, of the session that has been idle longest, if it can park. */
-  async #takeSlot({ wait = false, signal }: SessionOptions): Promise<void> {
-    if (!this.#slots.full || !this.#context.parking) return await this.#slots.take(wait, signal);
-    const idle = [...this.#sessions].filter(({ idleSince }) => idleSince !== undefined)
-      .sort((a, b) => a.idleSince! - b.idleSince!)[0];
-    const turn = this.#slots.take(wait || idle !== undefined, signal);
-    await Promise.all([turn, idle?.park()]);
   }
 }

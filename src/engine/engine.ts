@@ -10,7 +10,7 @@ import { type CheckpointOptions, Checkpoints } from "./checkpoints.ts";
 import { EventLog, factsOf } from "./event_log.ts";
 import { generateToken } from "./generate_token.ts";
 import { ModelPass, type PassParts } from "./model_pass.ts";
-import { Sampler, SamplerScratch } from "./sampler.ts";
+import { SamplerScratch } from "./sampler.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
 import {
   type AppendJob,
@@ -19,6 +19,7 @@ import {
   canRun,
   type EngineSession,
   expectRoom,
+  generateJob,
   held,
   neededWork,
   nextSegment,
@@ -119,9 +120,10 @@ export class Engine implements Disposable {
   ): void {
     this.#command(id, (session) => {
       expectRoom(session, tokens.length);
-      if (prefix) this.#checkpoints.add(decodeSnapshot(prefix, this.#parts.fingerprint));
       const isFirst = held(session) === 0 && tokens.length > 0;
-      const reuse = isFirst ? this.#checkpoints.reuse(session, tokens, logits) : { tokens: 0 };
+      const reuse = isFirst
+        ? this.#checkpoints.reuse(session, tokens, logits, prefix)
+        : { tokens: 0 };
       this.#startAppend(session, tokens.subarray(reuse.tokens), logits, reuse);
     });
   }
@@ -138,16 +140,7 @@ export class Engine implements Disposable {
   /** Starts to generate. */
   generate(id: number, request: GenerateRequest): void {
     this.#command(id, (session) => {
-      if (held(session) === 0) {
-        throw new Error("Cannot generate: the session is empty; append at least one token");
-      }
-      session.job = {
-        kind: "generate",
-        sampler: new Sampler(request.sampling, session.sampler),
-        endTokens: new Set(request.endTokens),
-        remaining: request.maxTokens,
-        credit: request.credit,
-      };
+      session.job = generateJob(session, request);
     });
   }
 

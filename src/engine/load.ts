@@ -68,7 +68,11 @@ export function loadEngine(
       deltaChunk,
       prefillPiece,
       fingerprint: loaded.fingerprint,
-      checkpoints: { maxBytes: options.prefixCache, interval: CHECKPOINT_INTERVAL },
+      checkpoints: {
+        maxBytes: options.prefixCache,
+        interval: CHECKPOINT_INTERVAL,
+        fingerprint: loaded.fingerprint,
+      },
     }),
   );
   const memory = {

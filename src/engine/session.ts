@@ -5,10 +5,11 @@
  */
 import type { Segment } from "../model/batch.ts";
 import type { Reuse } from "../options.ts";
+import type { GenerateRequest } from "../protocol.ts";
 import type { Tensor } from "../ops.ts";
 import type { Work } from "./scheduler.ts";
 import type { PageTable } from "../model/page_table.ts";
-import type { Sampler, SamplerState } from "./sampler.ts";
+import { Sampler, type SamplerState } from "./sampler.ts";
 import type { TokenHistory } from "./token_history.ts";
 import type { TokenSet } from "./token_set.ts";
 
@@ -107,6 +108,20 @@ export function appendJob(
     all: logits === "all" ? new Float32Array(tokens.length * vocabulary) : undefined,
     last: logits === "last",
     reuse,
+  };
+}
+
+/** The job that generates what is asked for. Throws when there is nothing to go on from. */
+export function generateJob(session: EngineSession, request: GenerateRequest): GenerateJob {
+  if (held(session) === 0) {
+    throw new Error("Cannot generate: the session is empty; append at least one token");
+  }
+  return {
+    kind: "generate",
+    sampler: new Sampler(request.sampling, session.sampler),
+    endTokens: new Set(request.endTokens),
+    remaining: request.maxTokens,
+    credit: request.credit,
   };
 }
 
