@@ -110,7 +110,7 @@ Deno.test("createServer() logs one line for each request", async () => {
   assertEquals(lines, ["GET /health 200 ", "POST /v1/completions 200 ", "GET /nowhere 404 "]);
 });
 
-Deno.test("createServer() tells what was reused and since when attention is not exact", async () => {
+Deno.test("createServer() tells what was reused and since when it is not exact", async () => {
   await using runtime = await loadFable({ attentionBudget: 96 });
   const app = createServer(runtime);
   const prompt = Array.from({ length: 90 }, (_, i) => 300 + i);
