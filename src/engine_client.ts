@@ -100,6 +100,7 @@ export class EngineClient {
     this.#stopped.resolve();
     for (const session of this.#handlers.keys()) {
       this.#deliver({ type: "failed", session, position: 0, message: this.#failure });
+      this.#deliver({ type: "closed", session });
     }
   }
 }

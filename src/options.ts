@@ -182,4 +182,6 @@ export interface MemoryReport {
   readonly session: number;
   /** Sessions that can be open at once. */
   readonly sessions: number;
+  /** Most that states for later prompts take. */
+  readonly prefixCache: number;
 }

@@ -14,6 +14,7 @@ import {
 } from "./config.ts";
 import { EngineClient } from "./engine_client.ts";
 import { modelFolder } from "./hub/cache.ts";
+import { OpenSessions } from "./open_sessions.ts";
 import type {
   ChatMessage,
   ChatOptions,
@@ -48,6 +49,7 @@ interface RuntimeParts {
   readonly cacheType: "f32" | "bf16";
   readonly stateType: "f32" | "bf16";
   readonly attentionBudget: number;
+  readonly attentionRead: number;
   readonly store: SnapshotStore | undefined;
 }
 
@@ -66,11 +68,12 @@ export class Runtime implements AsyncDisposable {
   readonly stateType: "f32" | "bf16";
   /** Tokens that full attention holds for a session, at most. */
   readonly attentionBudget: number;
+  /** Tokens that full attention reads of those, at most; Infinity reads all. */
+  readonly attentionRead: number;
   readonly #template: ChatTemplate | undefined;
   readonly #engine: EngineClient;
-  readonly #slots: SlotQueue;
   readonly #context: SessionContext;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions: OpenSessions;
   #nextSession = 1;
   #closed: Promise<void> | undefined;
 
@@ -142,10 +145,10 @@ export class Runtime implements AsyncDisposable {
     const { instructionSet = "auto", threads = 0 } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
-    const { cacheType, stateType, attentionBudget } = engine;
+    const { cacheType, stateType, attentionBudget, attentionRead } = engine;
     const { store } = options;
-    const chosen = { cacheType, stateType, attentionBudget, store };
-    return new Runtime({ ...parts, engine: client, ...chosen });
+    const settings = { cacheType, stateType, attentionBudget, attentionRead, store };
+    return new Runtime({ ...parts, engine: client, ...settings });
   }
 
   private constructor(parts: RuntimeParts) {
@@ -158,9 +161,11 @@ export class Runtime implements AsyncDisposable {
     this.#template = parts.template;
     this.#engine = parts.engine;
     this.attentionBudget = parts.attentionBudget;
+    this.attentionRead = parts.attentionRead;
     const { sessions: slots, session: bytes } = this.memory;
-    this.#slots = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
     const { store } = parts;
+    const queue = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
+    this.#sessions = new OpenSessions(queue, store !== undefined);
     this.#context = {
       tokenizer: this.tokenizer,
       bytes,
@@ -174,11 +179,12 @@ export class Runtime implements AsyncDisposable {
       adopt: (link) => this.#adopt(link),
       parking: store && new ParkedStates(store),
       prompts: store && new PromptStates(store, this.#engine.ready.fingerprint),
+      rested: () => this.#sessions.makeRoom(),
       ended: (session) => this.#sessions.delete(session),
     };
   }
 
-  /** Bytes of weights, scratch memory and one session, and how many sessions there are. */
+  /** Bytes of weights, scratch memory, one session and kept states, and how many sessions. */
   get memory(): MemoryReport {
     return this.#engine.ready.memory;
   }
@@ -255,8 +261,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#slots.close();
-    await Promise.all([...this.#sessions].map((session) => session.close()));
+    await this.#sessions.close();
     await this.#engine.stop();
   }
 
@@ -268,17 +273,8 @@ export class Runtime implements AsyncDisposable {
 
   /** Takes a slot and opens a session of the engine in it. */
   async #open(opening: Opening, options: SessionOptions): Promise<SessionLink> {
-    await this.#takeSlot(options);
-    const release = () => this.#slots.release();
+    await this.#sessions.takeSlot(options);
+    const release = () => this.#sessions.releaseSlot();
     return await SessionLink.open(this.#engine, this.#nextSession++, opening, release);
-  }
-
-  /** Takes a slot; when none is free, of the session that has been idle longest, if it can park. */
-  async #takeSlot({ wait = false, signal }: SessionOptions): Promise<void> {
-    if (!this.#slots.full || !this.#context.parking) return await this.#slots.take(wait, signal);
-    const idle = [...this.#sessions].filter(({ idleSince }) => idleSince !== undefined)
-      .sort((a, b) => a.idleSince! - b.idleSince!)[0];
-    const turn = this.#slots.take(wait || idle !== undefined, signal);
-    await Promise.all([turn, idle?.park()]);
   }
 }

@@ -16,6 +16,7 @@ import type {
 import type { GenerateRequest } from "./protocol.ts";
 import type { Opening, SessionLink } from "./session_link.ts";
 import type { ParkedStates, PromptStates } from "./stored_states.ts";
+import { tokenIds } from "./token_ids.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a session needs of its runtime. */
@@ -31,6 +32,8 @@ export interface SessionContext {
   readonly parking: ParkedStates | undefined;
   /** Snapshots of earlier prompts, on other runtimes and before this one started. */
   readonly prompts: PromptStates | undefined;
+  /** Called when the session has nothing more to do for now. */
+  readonly rested: () => void;
   /** Called once the session is closed for good. */
   readonly ended: (session: Session) => void;
 }
@@ -54,7 +57,9 @@ export class Session implements AsyncDisposable {
   #reuse: Reuse = { tokens: 0 };
   #usedAt = performance.now();
   #busy = false;
-  #closed = false;
+  /** Settles when the session, which is on its way to the store, is there. */
+  #parking: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   /** Use `Runtime.session`. */
   constructor(link: SessionLink, context: SessionContext) {
@@ -94,7 +99,8 @@ export class Session implements AsyncDisposable {
 
   /** When the session was last used, in milliseconds, if it could be parked now. */
   get idleSince(): number | undefined {
-    return this.#busy || this.#closed || !this.#link ? undefined : this.#usedAt;
+    const isIdle = this.#link && !this.#busy && !this.#parking && !this.#closing;
+    return isIdle ? this.#usedAt : undefined;
   }
 
   /** Whether the session has no slot: its state is in the runtime's store until it is used. */
@@ -115,15 +121,18 @@ export class Session implements AsyncDisposable {
     if (!["last", "all", "none"].includes(logits)) {
       throw new TypeError(`logits is "${logits}": pass "last", "all" or "none"`);
     }
-    const tokens = this.#tokens(input);
+    const { tokenizer, defaults, prompts } = this.#context;
+    const tokens = tokenIds(input, tokenizer, defaults.vocabularySize);
     using turn = await this.#begin(signal);
     const { link } = turn;
-    const prefix = logits === "all" ? undefined : await this.#stored(link, tokens);
+    const stored = logits === "all" ? undefined : await prompts?.find(link, tokens);
+    const prefix = stored?.bytes;
     link.send({ type: "append", tokens, logits, ...(prefix ? { prefix } : {}) });
     using _abort = link.cancelOn(signal);
-    const event = await link.expect("appended", signal);
-    this.#reuse = event.reuse;
-    return event.logits;
+    const { logits: given, reuse } = await link.expect("appended", signal);
+    const why = stored?.fault ?? reuse.why;
+    this.#reuse = { tokens: reuse.tokens, ...(why === undefined ? {} : { why }) };
+    return given;
   }
 
   /**
@@ -166,14 +175,10 @@ export class Session implements AsyncDisposable {
   async park(): Promise<void> {
     const { parking } = this.#context;
     if (!parking) throw new TypeError("Cannot park: the runtime was loaded without a store");
-    if (this.parked) return;
-    using turn = await this.#begin();
-    const { bytes } = await turn.link.snapshot();
-    this.#parkedAs = await parking.put(bytes);
-    this.#position = turn.link.position;
-    this.#inexactFrom = turn.link.inexactFrom;
-    this.#link = undefined;
-    await turn.link.close();
+    this.#expectIdle();
+    if (!this.#link) return;
+    this.#parking ??= this.#park(this.#link, parking).finally(() => this.#parking = undefined);
+    await this.#parking;
   }
 
   /**
@@ -192,15 +197,9 @@ export class Session implements AsyncDisposable {
   }
 
   /** Ends what the session does and frees its slot. */
-  async close(): Promise<void> {
-    if (!this.#closed) {
-      const isIdle = !this.#busy;
-      this.#closed = true;
-      if (isIdle && this.#link) await this.#remember(this.#link);
-      if (this.#parkedAs !== undefined) await this.#context.parking!.delete(this.#parkedAs);
-      this.#context.ended(this);
-    }
-    await this.#link?.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close(this.#busy);
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -232,19 +231,25 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  #expectIdle(): void {
+    if (this.#closing) throw new Error("The session is closed; open a new one");
+    if (!this.#busy) return;
+    throw new Error("The session is busy; wait for its append or generate to end");
+  }
+
   /** Claims the session for one thing to do, and brings it back when it is parked. */
   async #begin(signal?: AbortSignal): Promise<Turn> {
     signal?.throwIfAborted();
-    if (this.#closed) throw new Error("The session is closed; open a new one");
-    if (this.#busy) {
-      throw new Error("The session is busy; wait for its append or generate to end");
-    }
+    this.#expectIdle();
     this.#busy = true;
     const done = () => {
       this.#usedAt = performance.now();
       this.#busy = false;
+      this.#context.rested();
     };
     try {
+      // Whether that fails or not, there is a link or a key then.
+      await this.#parking?.catch(() => {});
       const link = this.#link ?? await this.#unpark(signal);
       return { link, [Symbol.dispose]: done };
     } catch (error) {
@@ -253,47 +258,38 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  async #park(link: SessionLink, parking: ParkedStates): Promise<void> {
+    const { bytes } = await link.snapshot();
+    this.#parkedAs = await parking.put(bytes);
+    this.#position = link.position;
+    this.#inexactFrom = link.inexactFrom;
+    this.#link = undefined;
+    await link.close();
+  }
+
   async #unpark(signal: AbortSignal | undefined): Promise<SessionLink> {
     const { parking, open } = this.#context;
     const key = this.#parkedAs!;
     const bytes = await parking!.get(key);
-    this.#link = await open({ type: "restore", bytes }, { wait: true, ...(signal && { signal }) });
+    const link = await open({ type: "restore", bytes }, { wait: true, ...(signal && { signal }) });
+    if (this.#closing) {
+      await link.close();
+      throw new Error("The session was closed");
+    }
+    this.#link = link;
     this.#parkedAs = undefined;
     await parking!.delete(key);
-    return this.#link;
+    return link;
   }
 
-  /** A snapshot from the store that goes further into a new prompt than what the engine keeps. */
-  async #stored(link: SessionLink, tokens: Int32Array) {
-    const { prompts } = this.#context;
-    if (!prompts || link.position > 0 || tokens.length === 0) return undefined;
-    link.send({ type: "probe", tokens });
-    const { known } = await link.expect("probed");
-    return await prompts.find(tokens, known);
-  }
-
-  /** Stores the state for prompts that begin with what the session holds. */
-  async #remember(link: SessionLink): Promise<void> {
-    const { prompts } = this.#context;
-    if (!prompts || link.closing) return;
-    const { tokens, bytes } = await link.snapshot();
-    if (tokens) await prompts.put(tokens, bytes);
-  }
-
-  #tokens(input: string | readonly number[] | Int32Array): Int32Array {
-    const { tokenizer, defaults } = this.#context;
-    if (typeof input === "string") {
-      if (!tokenizer) throw new TypeError("This model has no tokenizer.json: pass token ids");
-      return Int32Array.from(tokenizer.encode(input));
-    }
-    for (const id of input) {
-      if (!Number.isInteger(id) || id < 0 || id >= defaults.vocabularySize) {
-        throw new RangeError(
-          `Token id ${id} is not in the vocabulary: pass whole numbers from 0 to ` +
-            `${defaults.vocabularySize - 1}`,
-        );
-      }
-    }
-    return Int32Array.from(input);
+  async #close(wasBusy: boolean): Promise<void> {
+    const { parking, prompts, ended } = this.#context;
+    ended(this);
+    await this.#parking?.catch(() => {});
+    const link = this.#link;
+    // What cannot be kept for later prompts is computed again then.
+    if (link && !wasBusy && !link.closing) await prompts?.put(link).catch(() => {});
+    await link?.close();
+    if (this.#parkedAs !== undefined) await parking!.delete(this.#parkedAs);
   }
 }

@@ -39,7 +39,12 @@ export class SessionLink {
     released: () => void,
   ): Promise<SessionLink> {
     const link = new SessionLink(engine, id, released);
-    link.send(opening);
+    try {
+      link.send(opening);
+    } catch (error) {
+      released();
+      throw error;
+    }
     await link.expect("opened");
     return link;
   }
@@ -95,6 +100,8 @@ export class SessionLink {
       if (!this.#closing) this.send({ type: "cancel" });
     };
     signal?.addEventListener("abort", cancel, { once: true });
+    // It may have been aborted while something else was waited for; then it says so no more.
+    if (signal?.aborted) cancel();
     return { [Symbol.dispose]: () => signal?.removeEventListener("abort", cancel) };
   }
 

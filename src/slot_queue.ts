@@ -70,6 +70,11 @@ export class SlotQueue {
     else this.#taken--;
   }
 
+  /** Turns away who waits longest: what should have made room has failed. */
+  turnAway(error: unknown): void {
+    this.#waiting.shift()?.reject(error);
+  }
+
   /** Turns away all who wait, and who comes later. */
   close(): void {
     this.#closed = true;

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { SnapshotStore } from "./store/store.ts";
+import type { SessionLink } from "./session_link.ts";
+import { type SnapshotStore, StoreError } from "./store/store.ts";
 
 /** The states of parked sessions. */
 export class ParkedStates {
@@ -30,6 +31,14 @@ export class ParkedStates {
   }
 }
 
+/** What a store has for a prompt. */
+export interface StoredPrompt {
+  /** A snapshot after some of its first tokens. */
+  readonly bytes?: Uint8Array<ArrayBuffer> | undefined;
+  /** Why the store could not be asked. */
+  readonly fault?: string;
+}
+
 /**
  * States by their tokens, for all runtimes of a model that share a store. A key names the model,
  * how many tokens there are, and their hash, so that the keys alone tell what there is.
@@ -43,8 +52,31 @@ export class PromptStates {
     this.#prefix = `prompt/${fingerprint.slice(0, 16)}/`;
   }
 
-  /** The snapshot after the longest known beginning of `tokens` that is longer than `known`. */
-  async find(tokens: Int32Array, known: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  /**
+   * A snapshot that goes further into the first prompt of a session than what the engine keeps. A
+   * store that fails is no reason to fail: what it has is computed again.
+   */
+  async find(link: SessionLink, tokens: Int32Array): Promise<StoredPrompt> {
+    if (link.position > 0 || tokens.length === 0) return {};
+    link.send({ type: "probe", tokens });
+    const { known } = await link.expect("probed");
+    try {
+      return { bytes: await this.#find(tokens, known) };
+    } catch (error) {
+      if (error instanceof StoreError) return { fault: error.message };
+      throw error;
+    }
+  }
+
+  /** Stores what a session has come to, if its tokens are all known. */
+  async put(link: SessionLink): Promise<void> {
+    if (link.position === 0) return;
+    const { tokens, bytes } = await link.snapshot();
+    if (tokens) await this.#store.put(await this.#key(tokens), bytes);
+  }
+
+  /** The snapshot after the longest stored beginning of `tokens` that is longer than `known`. */
+  async #find(tokens: Int32Array, known: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const keys = new Set<string>();
     const lengths = new Set<number>();
     for await (const { key } of this.#store.list()) {
@@ -58,10 +90,6 @@ export class PromptStates {
       if (keys.has(key)) return await this.#store.get(key);
     }
     return undefined;
-  }
-
-  async put(tokens: Int32Array, bytes: Uint8Array): Promise<void> {
-    await this.#store.put(await this.#key(tokens), bytes);
   }
 
   async #key(tokens: Int32Array): Promise<string> {

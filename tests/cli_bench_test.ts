@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { contrail } from "./command_line.ts";
+import { contrail } from "./cli.ts";
 import type { Json } from "./http.ts";
 
 const RANDOM = ["--random", "models/fable/config.json"];

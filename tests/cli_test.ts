@@ -1,16 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { command, contrail, denoCommand, taskArguments } from "./command_line.ts";
+import { command, contrail, listening, Output, server } from "./cli.ts";
 import { FABLE, GREEDY_IDS, GREEDY_TEXT, PROMPT_IDS } from "./fable.ts";
 import { type Json, post } from "./http.ts";
 
 const GREEDY = ["--temperature", "0", "--max-tokens", "8", "--weights", "f32"];
 const PROMPT = "Once upon a time";
-
-/** The server on another port than the task's, with the permissions of the task otherwise. */
-function server(port: number): Deno.Command {
-  const args = taskArguments("server").map((word) => word.replace("127.0.0.1:8000", "127.0.0.1"));
-  return denoCommand([...args, "serve", "--port", `${port}`], "null");
-}
 
 Deno.test("contrail generate streams the text and tells its speed", async () => {
   const { code, stdout, stderr } = await contrail(["generate", ...GREEDY, PROMPT]);
@@ -112,32 +106,11 @@ Deno.test("contrail shows help with an example for every command", async () => {
   }
 });
 
-/** Text from a process, as it comes. */
-class Output {
-  readonly #reader: ReadableStreamDefaultReader<string>;
-  text = "";
-
-  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-  }
-
-  /** Reads until the text contains `part`; without it, to the end. Returns all text so far. */
-  async until(part?: string): Promise<string> {
-    while (part === undefined || !this.text.includes(part)) {
-      const { done, value } = await this.#reader.read();
-      if (done && part !== undefined) throw new Error(`The output ended: ${this.text}`);
-      if (done) break;
-      this.text += value;
-    }
-    return this.text;
-  }
-}
-
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`contrail serve ends with status 0 at ${signal}, after what runs`, async () => {
     await using process = server(0).spawn();
     const output = new Output(process.stdout);
-    const [, url] = (await output.until("\n")).match(/^Listening on (http:\/\/127.0.0.1:\d+)\n/)!;
+    const url = await listening(output);
     assertEquals(await (await fetch(`${url}/health`)).json(), { status: "ok" });
     const body = { prompt: PROMPT, max_tokens: 64, ignore_eos: true, stream: true };
     const response = await fetch(`${url}/v1/completions`, post(body));

@@ -100,6 +100,30 @@ export function wholes(args: CommandArguments, name: string): number[] | undefin
   });
 }
 
+const BYTES_OF: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  ...Object.fromEntries(
+    ["k", "m", "g", "t"].flatMap((unit, i) => [
+      [`${unit}b`, 1000 ** (i + 1)],
+      [`${unit}ib`, 1024 ** (i + 1)],
+    ]),
+  ),
+};
+
+/**
+ * The number of bytes that an option was given, such as `4096`, `512MB` or `1.5GiB`. Throws a
+ * {@linkcode UsageError}.
+ */
+export function bytes(args: CommandArguments, name: string): number | undefined {
+  const value = text(args, name);
+  if (value === undefined) return undefined;
+  const [, count, unit] = value.match(/^(\d+(?:\.\d+)?) ?(\w*)$/) ?? [];
+  const scale = BYTES_OF[unit?.toLowerCase() ?? "none"];
+  if (scale !== undefined) return Math.floor(Number(count) * scale);
+  throw new UsageError(`--${name} is "${value}": pass bytes such as 4096, 512MB or 2GiB`);
+}
+
 /** One of the words that an option allows. Throws a {@linkcode UsageError} for any other. */
 export function choice<T extends string>(
   args: CommandArguments,

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import type { FinishReason } from "../options.ts";
+import type { FinishReason, GeneratedToken } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
+import type { Session } from "../session.ts";
+import { writeFileAtomically } from "../store/write_file.ts";
 import { flag, text, wholes } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
@@ -28,6 +30,12 @@ export const generateCommand: Command = {
       ...SAMPLING_OPTIONS["max-tokens"]!,
       help: `most tokens to generate (default ${DEFAULT_MAX_TOKENS})`,
     },
+    save: { type: "string", value: "FILE", help: "write the session to this file at the end" },
+    resume: {
+      type: "string",
+      value: "FILE",
+      help: "go on from a saved session; the prompt follows",
+    },
     json: { type: "boolean", help: "print one JSON object at the end, in place of the text" },
   },
   example: '--max-tokens 64 --seed 7 "Once upon a time"',
@@ -46,9 +54,11 @@ interface Outcome {
 
 async function generate(args: CommandArguments): Promise<number> {
   const options = { maxTokens: DEFAULT_MAX_TOKENS, ...samplingOptions(args) };
-  const prompt = await promptOf(args);
+  const saved = await readSaved(args);
+  const prompt = await promptOf(args, saved !== undefined);
   const asJson = flag(args, "json");
   await using runtime = await loadModel(args, { sessions: 1 });
+  await using session = saved ? await runtime.restore(saved) : await runtime.session();
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   Deno.addSignalListener("SIGINT", stop);
@@ -62,12 +72,14 @@ async function generate(args: CommandArguments): Promise<number> {
   };
   try {
     const { signal } = interrupt;
-    await run(runtime, prompt, { ...options, signal }, outcome, asJson ? undefined : write);
+    const show = (token: GeneratedToken) => write(runtime.tokenizer ? token.text : `${token.id} `);
+    await run(session, prompt, { ...options, signal }, outcome, asJson ? undefined : show);
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
   } finally {
     Deno.removeSignalListener("SIGINT", stop);
   }
+  await save(args, session, outcome);
   if (asJson) console.log(JSON.stringify(report(runtime, outcome), undefined, 2));
   else await summarize(outcome);
   return outcome.finishReason === "interrupted" ? INTERRUPTED : 0;
@@ -75,36 +87,62 @@ async function generate(args: CommandArguments): Promise<number> {
 
 /** Generates into `outcome`, so that what was there before an interruption can be told. */
 async function run(
-  runtime: Runtime,
+  session: Session,
   prompt: string | number[],
   options: ReturnType<typeof samplingOptions> & { signal: AbortSignal },
   outcome: Outcome,
-  show: ((text: string) => Promise<void>) | undefined,
+  show: ((token: GeneratedToken) => Promise<void>) | undefined,
 ): Promise<void> {
-  await using session = await runtime.session();
+  const { position } = session;
   const start = performance.now();
-  await session.append(prompt, { logits: "none", signal: options.signal });
+  if (prompt.length > 0) {
+    await session.append(prompt, { logits: "none", signal: options.signal });
+  }
   const read = performance.now();
-  outcome.promptTokens = session.position;
+  outcome.promptTokens = session.position - position;
   outcome.promptMilliseconds = read - start;
   for await (const token of session.generate(options)) {
     outcome.text += token.text;
     outcome.ids.push(token.id);
     outcome.milliseconds = performance.now() - read;
     if (token.finishReason) outcome.finishReason = token.finishReason;
-    await show?.(runtime.tokenizer ? token.text : `${token.id} `);
+    await show?.(token);
+  }
+}
+
+/** The snapshot that `--resume` names. */
+async function readSaved(args: CommandArguments): Promise<Uint8Array | undefined> {
+  const path = text(args, "resume");
+  if (path === undefined) return undefined;
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    throw new Error(`Cannot read the session ${path}: ${(error as Error).message}`);
+  }
+}
+
+/** Writes the session where `--save` says, once it has generated anything. */
+async function save(args: CommandArguments, session: Session, { ids }: Outcome): Promise<void> {
+  const path = text(args, "save");
+  if (path === undefined || ids.length === 0) return;
+  const snapshot = await session.snapshot();
+  try {
+    await writeFileAtomically(path, snapshot);
+  } catch (error) {
+    throw new Error(`Cannot write the session to ${path}: ${(error as Error).message}`);
   }
 }
 
 /**
  * The prompt, wherever it comes from: exactly one of words, `--prompt`, `--token-ids` and standard
- * input.
+ * input. Empty where it is `optional` and there is none.
  */
-async function promptOf(args: CommandArguments): Promise<string | number[]> {
+async function promptOf(args: CommandArguments, optional: boolean): Promise<string | number[]> {
   const words = args.positionals.length > 0 ? args.positionals.join(" ") : undefined;
   const prompt = text(args, "prompt");
   const ids = wholes(args, "token-ids");
   const given = [words, prompt, ids].filter((one) => one !== undefined);
+  if (given.length === 0 && optional) return "";
   if (given.length !== 1 || given[0] === "") {
     const found = given.length > 1 ? "More than one prompt" : "No prompt";
     throw new UsageError(`${found}: pass words, --prompt, --token-ids, or - for standard input`);

@@ -58,7 +58,11 @@ function describe(runtime: Runtime) {
     scratch_bytes: memory.scratch,
     session_bytes: memory.session,
     sessions: memory.sessions,
-    total_bytes: memory.weights + memory.scratch + memory.session * memory.sessions,
+    attention_budget: runtime.attentionBudget,
+    attention_read: Math.min(runtime.attentionRead, runtime.attentionBudget),
+    prefix_cache_bytes: memory.prefixCache,
+    total_bytes: memory.weights + memory.scratch + memory.session * memory.sessions +
+      memory.prefixCache,
   };
 }
 
@@ -80,7 +84,9 @@ function table(facts: Facts): string {
     ["scratch", bytesText(facts.scratch_bytes)],
     ["session", `${bytesText(facts.session_bytes)} (${sessionTypes(facts)})`],
     ["sessions", facts.sessions],
-    ["memory in all", bytesText(facts.total_bytes)],
+    ["attention", `holds ${facts.attention_budget} tokens, reads ${facts.attention_read}`],
+    ["prefix cache", `at most ${bytesText(facts.prefix_cache_bytes)}`],
+    ["memory in all", `at most ${bytesText(facts.total_bytes)}`],
   ];
   return rows.map(([name, value]) => `${name.padEnd(16)} ${value}`).join("\n");
 }

@@ -5,7 +5,7 @@
  */
 import type { RuntimeOptions } from "../options.ts";
 import { Runtime } from "../runtime.ts";
-import { choice, number, present, text, whole } from "./arguments.ts";
+import { bytes, choice, number, present, text, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
 import { cacheFolder } from "./environment.ts";
 
@@ -30,6 +30,21 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "N",
     help: "tokens that a session's full attention holds (default 4096)",
   },
+  "attention-read": {
+    type: "string",
+    value: "N",
+    help: "tokens that it reads of those, at most (default all)",
+  },
+  memory: {
+    type: "string",
+    value: "BYTES",
+    help: "for the states of all sessions, such as 512MB or 2GiB: as many as fit",
+  },
+  "prefix-cache": {
+    type: "string",
+    value: "BYTES",
+    help: "for states of earlier prompts (default 256MiB; 0 keeps none)",
+  },
   threads: { type: "string", value: "N", help: "threads (default 0: one for each core)" },
   "instruction-set": { type: "string", value: "NAME", help: "of the CPU kernels (default auto)" },
 };
@@ -41,7 +56,7 @@ export const SESSIONS_OPTION: Readonly<Record<string, OptionHelp>> = {
 
 /**
  * Loads the model that the arguments name, or makes the random one that they describe; what is in
- * `instead` counts more than they.
+ * `instead` counts more than they. `--memory` takes the place of a number of sessions.
  */
 export async function loadModel(
   args: CommandArguments,
@@ -49,7 +64,14 @@ export async function loadModel(
   instead: RuntimeOptions & { model?: string } = {},
 ): Promise<Runtime> {
   const { model = text(args, "model"), ...others } = instead;
-  const options = { ...defaults, ...runtimeOptions(args), ...others };
+  const given = runtimeOptions(args);
+  const { sessions, ...rest } = defaults;
+  const options = {
+    ...rest,
+    ...(sessions === undefined || given.memory !== undefined ? {} : { sessions }),
+    ...given,
+    ...others,
+  };
   const config = text(args, "random");
   if (config === undefined) return await Runtime.load(model ?? defaultModel(), options);
   if (model === undefined) return await Runtime.random(config, options);
@@ -66,14 +88,22 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
   if (budget !== undefined && !(budget >= 1)) {
     throw new UsageError(`--attention-budget is ${budget}: pass a number of at least 1`);
   }
+  const memory = bytes(args, "memory");
+  const sessions = whole(args, "sessions", 1);
+  if (memory !== undefined && sessions !== undefined) {
+    throw new UsageError("--sessions and --memory are both given: pass one of them");
+  }
   return present<RuntimeOptions>({
     weights: choice(args, "weights", ["auto", "f32", "bf16", "q8", "q4"]),
     stateType: choice(args, "state-type", ["f32", "bf16"]),
     cacheType: choice(args, "cache-type", ["f32", "bf16"]),
     attentionBudget: budget,
+    attentionRead: whole(args, "attention-read", 1),
+    prefixCache: bytes(args, "prefix-cache"),
     threads: whole(args, "threads", 0),
     instructionSet: text(args, "instruction-set"),
-    sessions: whole(args, "sessions", 1),
+    sessions,
+    memory,
     cacheFolder: cacheFolder(),
   });
 }

@@ -7,6 +7,7 @@ import { serve } from "../server/serve.ts";
 import { present, text, whole } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS, SESSIONS_OPTION } from "./model_options.ts";
+import { openStore, STORE_OPTIONS } from "./store_option.ts";
 
 export const serveCommand: Command = {
   summary: "Serve a model over HTTP, for OpenAI clients",
@@ -14,6 +15,7 @@ export const serveCommand: Command = {
   options: {
     ...MODEL_OPTIONS,
     ...SESSIONS_OPTION,
+    ...STORE_OPTIONS,
     host: { type: "string", value: "ADDRESS", help: "listen here (default 127.0.0.1)" },
     port: { type: "string", value: "N", help: "port (default 8000); 0 takes a free one" },
   },
@@ -30,7 +32,8 @@ async function serveModel(args: CommandArguments): Promise<number> {
     hostname: text(args, "host"),
     port,
   });
-  await using runtime = await loadModel(args);
+  await using store = await openStore(args);
+  await using runtime = await loadModel(args, store ? { store } : {});
   await serve(runtime, options);
   return 0;
 }

@@ -7,6 +7,7 @@ import type { StatePool } from "../model/state.ts";
 import type { Reuse } from "../options.ts";
 import type { Ops } from "../ops.ts";
 import { PrefixCache, type Tokens } from "./prefix_cache.ts";
+import { decodeSnapshot } from "./snapshot.ts";
 import type { AppendLogits, EngineSession } from "./session.ts";
 import {
   exportSession,
@@ -27,6 +28,8 @@ export interface CheckpointOptions {
   readonly maxBytes: number;
   /** Tokens after which a state is kept anyway. */
   readonly interval: number;
+  /** Tells the model from others. */
+  readonly fingerprint: string;
 }
 
 /** States at the ends of prompts and answers, and at intervals between. */
@@ -34,13 +37,15 @@ export class Checkpoints {
   readonly #ops: Ops;
   readonly #pool: StatePool;
   readonly #interval: number;
+  readonly #fingerprint: string;
   readonly #cache: PrefixCache<SessionState>;
 
-  constructor(ops: Ops, pool: StatePool, { maxBytes, interval }: CheckpointOptions) {
+  constructor(ops: Ops, pool: StatePool, options: CheckpointOptions) {
     this.#ops = ops;
     this.#pool = pool;
-    this.#interval = interval;
-    this.#cache = new PrefixCache(maxBytes);
+    this.#interval = options.interval;
+    this.#fingerprint = options.fingerprint;
+    this.#cache = new PrefixCache(options.maxBytes);
   }
 
   /** Keeps the state at the end of a prompt or an answer. */
@@ -56,17 +61,24 @@ export class Checkpoints {
 
   /**
    * Puts an empty session into the longest kept state that `tokens` begin with, and says how many
-   * they are.
+   * they are. `prefix` is the snapshot of a session that held some of the first of them.
    */
-  reuse(session: EngineSession, tokens: Int32Array, logits: AppendLogits): Reuse {
+  reuse(
+    session: EngineSession,
+    tokens: Int32Array,
+    logits: AppendLogits,
+    prefix?: Uint8Array<ArrayBuffer>,
+  ): Reuse {
     if (logits === "all") return { tokens: 0, why: "the logits of all tokens are asked for" };
     if (!this.#cache.enabled) return { tokens: 0, why: "the prefix cache is off" };
+    const fault = prefix && this.#add(prefix);
     const { match, shared } = this.#cache.find(tokens, fits(session));
     const position = match?.position ?? 0;
     if (match) {
       importSession(this.#ops, this.#pool, session, { ...match.state, sampler: undefined });
       session.kept = position;
     }
+    if (fault !== undefined) return { tokens: position, why: fault };
     if (shared <= position) return { tokens: position };
     return {
       tokens: position,
@@ -77,13 +89,6 @@ export class Checkpoints {
   /** How many of the tokens at the front of a prompt need not be computed. */
   known(session: EngineSession, tokens: Int32Array): number {
     return this.#cache.find(tokens, fits(session)).match?.position ?? 0;
-  }
-
-  /** Keeps a state that was made elsewhere. */
-  add(state: SessionState): void {
-    const { position, history } = state;
-    // A history that does not go back to the first token is of no use to prompts.
-    if (history.length >= position) this.#put(NO_SESSION, { start: 0, ids: history }, state);
   }
 
   /**
@@ -100,7 +105,7 @@ export class Checkpoints {
     const tokens = tokensOf(session);
     const found = this.#cache.findBefore(session.id, tokens, position, fits(session));
     const from = found?.position ?? 0;
-    if (from < tokens.start || position > session.position) {
+    if ((from < tokens.start && from !== position) || position > session.position) {
       throw new RangeError(
         `Cannot rewind to ${position}: the session holds ${session.position} tokens, of which ` +
           `those from ${tokens.start} on are known, and the nearest kept state is at ${from}; ` +
@@ -117,6 +122,19 @@ export class Checkpoints {
   /** Forgets what only this session could use after `position`: it goes back, or ends. */
   forget(session: EngineSession, position: number): void {
     this.#cache.forget(session.id, position);
+  }
+
+  /** Keeps a state that was made elsewhere. Returns why it cannot be used, if so. */
+  #add(bytes: Uint8Array<ArrayBuffer>): string | undefined {
+    try {
+      const state = decodeSnapshot(bytes, this.#fingerprint);
+      const { position, history } = state;
+      // A history that does not go back to the first token is of no use to prompts.
+      if (history.length >= position) this.#put(NO_SESSION, { start: 0, ids: history }, state);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 
   #keep(session: EngineSession): void {

@@ -120,9 +120,10 @@ export class Engine implements Disposable {
   ): void {
     this.#command(id, (session) => {
       expectRoom(session, tokens.length);
-      if (prefix) this.#checkpoints.add(decodeSnapshot(prefix, this.#parts.fingerprint));
       const isFirst = held(session) === 0 && tokens.length > 0;
-      const reuse = isFirst ? this.#checkpoints.reuse(session, tokens, logits) : { tokens: 0 };
+      const reuse = isFirst
+        ? this.#checkpoints.reuse(session, tokens, logits, prefix)
+        : { tokens: 0 };
       this.#startAppend(session, tokens.subarray(reuse.tokens), logits, reuse);
     });
   }
@@ -139,9 +140,6 @@ export class Engine implements Disposable {
   /** Starts to generate. */
   generate(id: number, request: GenerateRequest): void {
     this.#command(id, (session) => {
-      if (held(session) === 0) {
-        throw new Error("Cannot generate: the session is empty; append at least one token");
-      }
       session.job = generateJob(session, request);
     });
   }

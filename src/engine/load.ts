@@ -70,7 +70,11 @@ export function loadEngine(
       deltaChunk,
       prefillPiece,
       fingerprint: loaded.fingerprint,
-      checkpoints: { maxBytes: options.prefixCache, interval: CHECKPOINT_INTERVAL },
+      checkpoints: {
+        maxBytes: options.prefixCache,
+        interval: CHECKPOINT_INTERVAL,
+        fingerprint: loaded.fingerprint,
+      },
     }),
   );
   const memory = {
@@ -78,6 +82,7 @@ export function loadEngine(
     scratch: ops.bytes - atStart - weightBytes - pool.bytes * slots,
     session: pool.bytes,
     sessions: slots,
+    prefixCache: options.prefixCache,
   };
   const owned = stack.move();
   return {

@@ -5,10 +5,10 @@
  */
 import type { Segment } from "../model/batch.ts";
 import type { Reuse } from "../options.ts";
+import type { GenerateRequest } from "../protocol.ts";
 import type { Tensor } from "../ops.ts";
 import type { Work } from "./scheduler.ts";
 import type { PageTable } from "../model/page_table.ts";
-import type { GenerateRequest } from "../protocol.ts";
 import { Sampler, type SamplerState } from "./sampler.ts";
 import type { TokenHistory } from "./token_history.ts";
 import type { TokenSet } from "./token_set.ts";
@@ -111,15 +111,17 @@ export function appendJob(
   };
 }
 
-/** The job that generates after what the session holds. */
+/** The job that generates what is asked for. Throws when there is nothing to go on from. */
 export function generateJob(session: EngineSession, request: GenerateRequest): GenerateJob {
-  const { sampling, endTokens, maxTokens, credit } = request;
+  if (held(session) === 0) {
+    throw new Error("Cannot generate: the session is empty; append at least one token");
+  }
   return {
     kind: "generate",
-    sampler: new Sampler(sampling, session.sampler),
-    endTokens: new Set(endTokens),
-    remaining: maxTokens,
-    credit,
+    sampler: new Sampler(request.sampling, session.sampler),
+    endTokens: new Set(request.endTokens),
+    remaining: request.maxTokens,
+    credit: request.credit,
   };
 }
 

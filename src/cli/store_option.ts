@@ -1,0 +1,41 @@
+/**
+ * The store that a server is given on the command line.
+ *
+ * @module
+ */
+import { MemoryStore } from "../store/memory.ts";
+import type { SnapshotStore, StoreOptions } from "../store/store.ts";
+import { bytes, present, text } from "./arguments.ts";
+import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
+
+/** Options of a command that keeps states outside its sessions. */
+export const STORE_OPTIONS: Readonly<Record<string, OptionHelp>> = {
+  store: {
+    type: "string",
+    value: "STORE",
+    help: "states of idle sessions and of prompts: memory, sqlite:PATH or redis://HOST:PORT",
+  },
+  "store-bytes": { type: "string", value: "BYTES", help: "most bytes of the store (default: any)" },
+};
+
+/** Opens the store that the arguments name, if they do. The caller disposes it. */
+export async function openStore(args: CommandArguments): Promise<SnapshotStore | undefined> {
+  const options = present<StoreOptions>({ maxBytes: bytes(args, "store-bytes") });
+  const name = text(args, "store");
+  if (name === undefined) {
+    if (options.maxBytes === undefined) return undefined;
+    throw new UsageError("--store-bytes is given without --store: name a store");
+  }
+  if (name === "memory") return new MemoryStore(options);
+  // What the other stores stand on is loaded only where it is used.
+  if (name.startsWith("sqlite:") && name.length > "sqlite:".length) {
+    const { SqliteStore } = await import("../store/sqlite.ts");
+    return new SqliteStore(name.slice("sqlite:".length), options);
+  }
+  if (/^rediss?:\/\//.test(name)) {
+    const { RedisStore } = await import("../store/redis.ts");
+    return await RedisStore.open(name, options);
+  }
+  // What was given is not shown: it may hold a password.
+  throw new UsageError("--store is wrong: pass memory, sqlite:PATH or redis://HOST:PORT");
+}
