@@ -1,9 +1,9 @@
 /**
- * Generates a great many tokens in one session of the small model, and shows that neither the
- * session nor the process grows:
+ * Generates a great many tokens in one session, and shows that neither the session nor the process
+ * grows. The model is the small one, or another that `FOLDER` holds.
  *
  * ```sh
- * deno run --allow-all bench/long_run.ts [TOKENS]
+ * deno run --allow-all bench/long_run.ts [TOKENS] [FOLDER]
  * ```
  *
  * @module
@@ -14,8 +14,8 @@ const tokens = Number(Deno.args[0] ?? 1_000_000);
 const marks = new Set([1_000, 10_000, 100_000, tokens]);
 for (let mark = 200_000; mark < tokens; mark += 100_000) marks.add(mark);
 
-const folder = decodeURIComponent(new URL("../models/fable", import.meta.url).pathname);
-await using runtime = await Runtime.load(folder, {
+const fable = decodeURIComponent(new URL("../models/fable", import.meta.url).pathname);
+await using runtime = await Runtime.load(Deno.args[1] ?? fable, {
   sessions: 1,
   attentionBudget: 256,
   // Full before the first 10,000 tokens are out.
@@ -23,7 +23,7 @@ await using runtime = await Runtime.load(folder, {
   threads: 1,
 });
 await using session = await runtime.session();
-await session.append("Once upon a time", { logits: "none" });
+await session.append([1, 2, 3], { logits: "none" });
 
 const options = { temperature: 0.8, topP: 0.9, seed: 1, ignoreEos: true, lookahead: 64 };
 const start = performance.now();
