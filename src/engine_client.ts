@@ -64,7 +64,8 @@ export class EngineClient {
   /** Puts a command where the engine finds it before its next step. */
   send(command: Command): void {
     if (this.#failure !== undefined) throw new Error(this.#failure);
-    this.#port.postMessage(command);
+    // A snapshot is moved, not copied.
+    this.#port.postMessage(command, command.type === "restore" ? [command.bytes.buffer] : []);
     Atomics.add(this.#bell, 0, 1);
     Atomics.notify(this.#bell, 0);
   }

@@ -43,6 +43,14 @@ export interface Sample extends TokenLogprob {
 const FIRST_CANDIDATES = 256;
 const MORE_CANDIDATES = 4096;
 
+/** Where the greatest logits go, on the device and here. */
+interface Candidates {
+  readonly topValues: Tensor; // [1, count]
+  readonly topIds: Tensor; // [1, count]
+  readonly values: Float32Array;
+  readonly ids: Int32Array;
+}
+
 /** Scratch memory for sampling one row at a time. */
 export class SamplerScratch implements Disposable {
   readonly ops: Ops;
@@ -53,7 +61,7 @@ export class SamplerScratch implements Disposable {
   readonly #scale: Tensor; // [1, 1]
   readonly #sum: Tensor; // [1, 1]
   readonly #owned = new DisposableStack();
-  readonly #candidates = new Map<number, { values: Tensor; indices: Tensor }>();
+  readonly #candidates = new Map<number, Candidates>();
 
   constructor(ops: Ops, vocabulary: number) {
     this.ops = ops;
@@ -90,21 +98,22 @@ export class SamplerScratch implements Disposable {
     return value[0]!;
   }
 
-  /** The `count` greatest logits, falling, with their ids. */
+  /** The `count` greatest logits, falling, with their ids, until the next call. */
   top(row: Tensor, count: number): { values: Float32Array; ids: Int32Array } {
-    let tensors = this.#candidates.get(count);
-    if (!tensors) {
-      tensors = {
-        values: this.#owned.use(this.ops.tensor("f32", 1, count)),
-        indices: this.#owned.use(this.ops.tensor("i32", 1, count)),
+    let found = this.#candidates.get(count);
+    if (!found) {
+      found = {
+        topValues: this.#owned.use(this.ops.tensor("f32", 1, count)),
+        topIds: this.#owned.use(this.ops.tensor("i32", 1, count)),
+        values: new Float32Array(count),
+        ids: new Int32Array(count),
       };
-      this.#candidates.set(count, tensors);
+      this.#candidates.set(count, found);
     }
-    this.ops.topK(tensors.values, tensors.indices, row);
-    const values = new Float32Array(count);
-    const ids = new Int32Array(count);
-    this.ops.read(tensors.values, values);
-    this.ops.read(tensors.indices, ids);
+    const { topValues, topIds, values, ids } = found;
+    this.ops.topK(topValues, topIds, row);
+    this.ops.read(topValues, values);
+    this.ops.read(topIds, ids);
     return { values, ids };
   }
 
