@@ -3,13 +3,17 @@
  *
  * @module
  */
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, Hono, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import type { BlankEnv } from "hono/types";
+import project from "../../deno.json" with { type: "json" };
 import type { Runtime } from "../runtime.ts";
 import { chatCompletions } from "./chat_completions.ts";
 import { completions } from "./completions.ts";
 import type { ServerContext } from "./context.ts";
 import { ApiError, errorResponse, shuttingDown, toApiError } from "./errors.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { health } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
 
@@ -23,13 +27,21 @@ export interface ServerOptions {
   readonly log?: (line: string) => void;
 }
 
+const ENDPOINTS: readonly Endpoint[] = [
+  health,
+  listModels,
+  showModel,
+  chatCompletions,
+  completions,
+];
+
 /** Status for the log when the client has gone before its answer. */
 const CLIENT_CLOSED_REQUEST = 499;
 
 /**
- * A Hono app with `POST /v1/chat/completions`, `POST /v1/completions`, `GET /v1/models` and `GET
- * /health`. Serve its `fetch`, or mount it in another app with `route`. Closing the runtime stays
- * with the caller.
+ * A Hono app with the routes that OpenAI's clients use; `GET /openapi.json` describes them all.
+ * Serve its `fetch`, or mount it in another app with `route`. Closing the runtime stays with the
+ * caller.
  *
  * @example
  * ```ts ignore
@@ -43,20 +55,16 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
   const { maxBodyBytes = 4 * 1024 * 1024, signal, log = () => {} } = options;
   const created = Math.floor(Date.now() / 1000);
   const server: ServerContext = { runtime, created, shutdown: signal, log };
-  const app = new Hono();
+  const app = new OpenAPIHono<BlankEnv>();
   app.use(logRequests(log));
   app.use(async (_, next) => {
     if (signal?.aborted) throw shuttingDown();
     await next();
   });
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: () => tooLarge(maxBodyBytes) }));
-  app.get("/health", health);
-  app.get("/v1/models", (c) => listModels(c, server));
-  app.get("/v1/models/:id", (c) => showModel(c, server));
-  app.post("/v1/chat/completions", (c) => chatCompletions(c, server));
-  app.post("/v1/completions", (c) => completions(c, server));
-  for (const path of ["/health", "/v1/models", "/v1/models/:id"]) app.all(path, only("GET, HEAD"));
-  for (const path of ["/v1/chat/completions", "/v1/completions"]) app.all(path, only("POST"));
+  addEndpoints(app, server);
+  app.doc31("/openapi.json", describe);
+  app.all("/openapi.json", only("GET, HEAD"));
   app.notFound((c) => errorResponse(c, unknownRoute(c)));
   app.onError((error, c) => {
     const left = c.req.raw.signal.aborted && !(error instanceof ApiError);
@@ -64,6 +72,30 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     return errorResponse(c, toApiError(error, `${c.req.method} ${c.req.path}`, server));
   });
   return app;
+}
+
+/** Adds all endpoints, and refuses the methods that their paths do not take. */
+function addEndpoints(app: OpenAPIHono<BlankEnv>, server: ServerContext): void {
+  const methods = new Map<string, string[]>();
+  for (const { route, answer } of ENDPOINTS) {
+    const path = route.getRoutingPath();
+    const method = route.method.toUpperCase();
+    app.openAPIRegistry.registerPath(route);
+    app.on(method, path, (c) => answer(c, server));
+    const taken = method === "GET" ? ["GET", "HEAD"] : [method];
+    methods.set(path, [...methods.get(path) ?? [], ...taken]);
+  }
+  for (const [path, taken] of methods) app.all(path, only(taken.join(", ")));
+}
+
+/** What the description of all routes begins with. */
+function describe(c: Context) {
+  const mountedAt = c.req.path.replace(/\/openapi\.json$/, "");
+  return {
+    openapi: "3.1.0",
+    info: { title: "Contrail", version: project.version },
+    servers: [{ url: mountedAt || "/" }],
+  };
 }
 
 /** Logs method, path, status, and the milliseconds until the answer, or its stream, began. */

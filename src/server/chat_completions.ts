@@ -7,20 +7,27 @@ import type { Context } from "hono";
 import type { ChatMessage } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
 import { type ChoiceFormat, respond } from "./answer.ts";
-import { readBody } from "./body.ts";
+import { chatAnswer, chatChunk } from "./answer_schemas.ts";
 import type { ServerContext } from "./context.ts";
+import { endpoint } from "./endpoint.ts";
 import { ApiError, refuse } from "./errors.ts";
 import { checkModel, planChoices } from "./generation.ts";
 import { chatLogprobs } from "./logprobs.ts";
 import { type ChatBody, chatBody } from "./schemas.ts";
 
 /** Answers a conversation. */
-export async function chatCompletions(
-  c: Context,
-  server: ServerContext,
-): Promise<Response> {
+export const chatCompletions = endpoint({
+  method: "post",
+  path: "/v1/chat/completions",
+  summary: "Answer a conversation",
+  body: chatBody,
+  gives: chatAnswer,
+  events: chatChunk,
+  answer: answerChat,
+});
+
+async function answerChat(c: Context, server: ServerContext, body: ChatBody): Promise<Response> {
   const { runtime } = server;
-  const body = await readBody(c, chatBody);
   checkModel(runtime, body.model);
   const topLogprobs = wantedLogprobs(body);
   const tools = body.tool_choice === "none" ? undefined : body.tools ?? undefined;

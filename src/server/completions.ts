@@ -6,8 +6,9 @@
 import type { Context } from "hono";
 import type { Runtime } from "../runtime.ts";
 import { type ChoiceFormat, respond } from "./answer.ts";
-import { readBody } from "./body.ts";
+import { completionAnswer, completionChunk } from "./answer_schemas.ts";
 import type { ServerContext } from "./context.ts";
+import { endpoint } from "./endpoint.ts";
 import { ApiError } from "./errors.ts";
 import { checkModel, planChoices } from "./generation.ts";
 import { completionLogprobs } from "./logprobs.ts";
@@ -17,12 +18,22 @@ import { type CompletionBody, completionBody } from "./schemas.ts";
 const DEFAULT_MAX_TOKENS = 16;
 
 /** Continues one or several prompts. */
-export async function completions(
+export const completions = endpoint({
+  method: "post",
+  path: "/v1/completions",
+  summary: "Continue texts",
+  body: completionBody,
+  gives: completionAnswer,
+  events: completionChunk,
+  answer: complete,
+});
+
+async function complete(
   c: Context,
   server: ServerContext,
+  body: CompletionBody,
 ): Promise<Response> {
   const { runtime } = server;
-  const body = await readBody(c, completionBody);
   checkModel(runtime, body.model);
   const prompts = promptTokens(runtime, body.prompt);
   const withLogprobs = typeof body.logprobs === "number";

@@ -3,9 +3,14 @@
  *
  * @module
  */
-import type { Context } from "hono";
+import { healthAnswer } from "./answer_schemas.ts";
+import { endpoint } from "./endpoint.ts";
 
 /** Says that the server answers. */
-export function health(c: Context): Response {
-  return c.json({ status: "ok" });
-}
+export const health = endpoint({
+  method: "get",
+  path: "/health",
+  summary: "Whether the server answers",
+  gives: healthAnswer,
+  answer: (c) => c.json({ status: "ok" }),
+});
