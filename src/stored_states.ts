@@ -93,7 +93,7 @@ export class PromptStates {
   }
 
   async #key(tokens: Int32Array): Promise<string> {
-    const hash = await crypto.subtle.digest("SHA-256", Int32Array.from(tokens));
+    const hash = await crypto.subtle.digest("SHA-256", new Int32Array(tokens));
     return `${this.#prefix}${tokens.length}/${new Uint8Array(hash).toHex()}`;
   }
 }

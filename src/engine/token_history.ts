@@ -32,10 +32,13 @@ export class TokenHistory {
 
   /** The ids from position `from`, at least {@linkcode TokenHistory.start}, up to but not `to`. */
   slice(from: number, to: number = this.#length): Int32Array<ArrayBuffer> {
-    return Int32Array.from(
-      { length: to - from },
-      (_, i) => this.#ring[(from + i) % this.#ring.length]!,
-    );
+    const ids = new Int32Array(to - from);
+    const first = from % this.#ring.length;
+    const whole = this.#ring.subarray(first, first + ids.length);
+    ids.set(whole);
+    // The rest stands at the front of the ring.
+    ids.set(this.#ring.subarray(0, ids.length - whole.length), whole.length);
+    return ids;
   }
 
   /** The first `length` ids, when they are all kept. */
