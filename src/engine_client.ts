@@ -64,8 +64,8 @@ export class EngineClient {
   /** Puts a command where the engine finds it before its next step. */
   send(command: Command): void {
     if (this.#failure !== undefined) throw new Error(this.#failure);
-    // A snapshot is moved, not copied.
-    this.#port.postMessage(command, command.type === "restore" ? [command.bytes.buffer] : []);
+    const moved = Object.values(command).filter((value) => value instanceof ArrayBuffer);
+    this.#port.postMessage(command, moved);
     Atomics.add(this.#bell, 0, 1);
     Atomics.notify(this.#bell, 0);
   }

@@ -56,13 +56,17 @@ export interface GenerateRequest {
   readonly credit: number;
 }
 
-/** Commands to the engine. Sessions are numbered by the sender. */
+/**
+ * Commands to the engine. Sessions are numbered by the sender. Token ids, as i32, and snapshots are
+ * bare buffers, which are moved: a typed array comes out of a port that is read without waiting
+ * element by element, 10 s for a large snapshot.
+ */
 export type Command =
   | { readonly type: "open"; readonly session: number; readonly attentionBudget: number }
   | {
     readonly type: "restore";
     readonly session: number;
-    readonly bytes: Uint8Array<ArrayBuffer>;
+    readonly bytes: ArrayBuffer;
   }
   | { readonly type: "fork"; readonly session: number; readonly from: number }
   | { readonly type: "snapshot"; readonly session: number }
@@ -70,13 +74,13 @@ export type Command =
   | {
     readonly type: "append";
     readonly session: number;
-    readonly tokens: Int32Array;
+    readonly tokens: ArrayBuffer;
     readonly logits: "last" | "all" | "none";
     /** A snapshot after some of the first tokens, when the session is empty. */
-    readonly prefix?: Uint8Array<ArrayBuffer>;
+    readonly prefix?: ArrayBuffer;
   }
   /** Asks how many of the tokens at the front need not be computed. */
-  | { readonly type: "probe"; readonly session: number; readonly tokens: Int32Array }
+  | { readonly type: "probe"; readonly session: number; readonly tokens: ArrayBuffer }
   | ({ readonly type: "generate"; readonly session: number } & GenerateRequest)
   | { readonly type: "credit"; readonly session: number; readonly tokens: number }
   | { readonly type: "cancel"; readonly session: number }

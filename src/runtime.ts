@@ -212,7 +212,7 @@ export class Runtime implements AsyncDisposable {
    * @throws {Error} The bytes are no snapshot of a session of this model, or damaged.
    */
   async restore(bytes: Uint8Array, options: SessionOptions = {}): Promise<Session> {
-    const opening = { type: "restore", bytes: new Uint8Array(bytes) } as const;
+    const opening = { type: "restore", bytes: new Uint8Array(bytes).buffer } as const;
     return this.#adopt(await this.#open(opening, options));
   }
 

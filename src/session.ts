@@ -14,7 +14,7 @@ import type {
   SessionOptions,
 } from "./options.ts";
 import type { GenerateRequest } from "./protocol.ts";
-import type { Opening, SessionLink } from "./session_link.ts";
+import { bufferOf, type Opening, type SessionLink } from "./session_link.ts";
 import type { ParkedStates, PromptStates } from "./stored_states.ts";
 import { tokenIds } from "./token_ids.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -126,8 +126,9 @@ export class Session implements AsyncDisposable {
     using turn = await this.#begin(signal);
     const { link } = turn;
     const stored = logits === "all" ? undefined : await prompts?.find(link, tokens);
-    const prefix = stored?.bytes;
-    link.send({ type: "append", tokens, logits, ...(prefix ? { prefix } : {}) });
+    const prefix = stored?.bytes && bufferOf(stored.bytes);
+    const ids = bufferOf(tokens);
+    link.send({ type: "append", tokens: ids, logits, ...(prefix ? { prefix } : {}) });
     using _abort = link.cancelOn(signal);
     const { logits: given, reuse } = await link.expect("appended", signal);
     const why = stored?.fault ?? reuse.why;
@@ -271,7 +272,10 @@ export class Session implements AsyncDisposable {
     const { parking, open } = this.#context;
     const key = this.#parkedAs!;
     const bytes = await parking!.get(key);
-    const link = await open({ type: "restore", bytes }, { wait: true, ...(signal && { signal }) });
+    const link = await open({ type: "restore", bytes: bufferOf(bytes) }, {
+      wait: true,
+      ...(signal && { signal }),
+    });
     if (this.#closing) {
       await link.close();
       throw new Error("The session was closed");

@@ -9,7 +9,7 @@ import type { Command, EngineEvent } from "./protocol.ts";
 /** How a session begins. */
 export type Opening =
   | { readonly type: "open"; readonly attentionBudget: number }
-  | { readonly type: "restore"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: "restore"; readonly bytes: ArrayBuffer }
   | { readonly type: "fork"; readonly from: number };
 
 /** What is sent to a session, which the link adds itself. */
@@ -135,4 +135,12 @@ export class SessionLink {
     this.#events.push(event);
     this.#arrival.resolve();
   }
+}
+
+/** The memory of an array that is not needed any more, copied where it is a part of more. */
+export function bufferOf(array: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>): ArrayBuffer {
+  const { buffer, byteOffset, byteLength } = array;
+  return byteLength === buffer.byteLength
+    ? buffer
+    : buffer.slice(byteOffset, byteOffset + byteLength);
 }

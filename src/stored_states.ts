@@ -58,7 +58,7 @@ export class PromptStates {
    */
   async find(link: SessionLink, tokens: Int32Array): Promise<StoredPrompt> {
     if (link.position > 0 || tokens.length === 0) return {};
-    link.send({ type: "probe", tokens });
+    link.send({ type: "probe", tokens: new Int32Array(tokens).buffer });
     const { known } = await link.expect("probed");
     try {
       return { bytes: await this.#find(tokens, known) };

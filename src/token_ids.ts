@@ -10,7 +10,7 @@ export function tokenIds(
   input: string | readonly number[] | Int32Array,
   tokenizer: Tokenizer | undefined,
   vocabularySize: number,
-): Int32Array {
+): Int32Array<ArrayBuffer> {
   if (typeof input === "string") {
     if (!tokenizer) throw new TypeError("This model has no tokenizer.json: pass token ids");
     return Int32Array.from(tokenizer.encode(input));

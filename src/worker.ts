@@ -68,7 +68,7 @@ function obey(start: StartMessage, engine: Engine): boolean {
         engine.open(command.session, command.attentionBudget);
         break;
       case "restore":
-        engine.restore(command.session, command.bytes);
+        engine.restore(command.session, new Uint8Array(command.bytes));
         break;
       case "fork":
         engine.fork(command.session, command.from);
@@ -80,10 +80,15 @@ function obey(start: StartMessage, engine: Engine): boolean {
         engine.rewind(command.session, command.position);
         break;
       case "append":
-        engine.append(command.session, command.tokens, command.logits, command.prefix);
+        engine.append(
+          command.session,
+          new Int32Array(command.tokens),
+          command.logits,
+          command.prefix && new Uint8Array(command.prefix),
+        );
         break;
       case "probe":
-        engine.probe(command.session, command.tokens);
+        engine.probe(command.session, new Int32Array(command.tokens));
         break;
       case "generate":
         engine.generate(command.session, command);
