@@ -28,7 +28,7 @@ export const PACKED: readonly Mutation[] = [
   {
     file: "cpu/packed_codes.h",
     find: "(BitsVector)(x + 12582912.0f) - 0x4b400000u",
-    replace: "(BitsVector)(x + 12582911.5f) - 0x4b400000u",
+    replace: "(BitsVector)(x - 0.5f + 12582912.0f) - 0x4b400000u",
     why: "rounds down",
   },
   {
