@@ -146,6 +146,6 @@ export type WorkerMessage =
     readonly fingerprint: string;
   }
   | { readonly type: "failed"; readonly message: string }
-  /** All events of one pass. */
+  /** All events of one pass, or of several short ones. */
   | { readonly type: "events"; readonly events: readonly EngineEvent[] }
   | { readonly type: "stopped" };

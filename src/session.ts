@@ -217,6 +217,7 @@ export class Session implements AsyncDisposable {
     link.send({ type: "generate", ...request });
     using _abort = link.cancelOn(signal);
     let running = true;
+    let unread = request.credit;
     try {
       while (running) {
         running = false;
@@ -225,7 +226,9 @@ export class Session implements AsyncDisposable {
         const token = withText(event, detokenizer);
         yield token;
         if (token.finishReason) break;
-        link.send({ type: "credit", tokens: 1 });
+        if (--unread > request.credit / 2) continue;
+        link.send({ type: "credit", tokens: request.credit - unread });
+        unread = request.credit;
       }
     } finally {
       if (running && !link.closing) await link.cancel();
