@@ -77,8 +77,8 @@ export interface SnapshotStore extends AsyncDisposable {
   /** Removes a snapshot, if there is one. */
   delete(key: string, options?: WriteOptions): Promise<void>;
   /**
-   * The snapshots whose keys begin with `prefix` (default: all), the least recently used first. Its
-   * cost grows with what it gives, not with what the store has.
+   * The snapshots whose keys begin with `prefix` (default: all), the least recently used first.
+   * Cheap where few do, whatever else the store has.
    */
   list(prefix?: string): AsyncIterable<StoreEntry>;
   /**
