@@ -212,6 +212,11 @@ export class Runtime implements AsyncDisposable {
     return this.#sessions.restore(bytes, options);
   }
 
+  /** Whether sessions can have names: the runtime has a store. */
+  get keepsSessions(): boolean {
+    return this.#sessions.keeps;
+  }
+
   /** The sessions that have a name: those that are open here, and those in the store. */
   namedSessions(): AsyncGenerator<SessionEntry> {
     return this.#sessions.list();

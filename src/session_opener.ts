@@ -65,6 +65,11 @@ export class SessionOpener {
     };
   }
 
+  /** Whether there is a store. */
+  get keeps(): boolean {
+    return this.#places !== undefined;
+  }
+
   /** Opens the stored session of the id, or an empty one. */
   async open(options: SessionOptions): Promise<Session> {
     const { id, exists } = options;
