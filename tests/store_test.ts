@@ -121,6 +121,24 @@ const BEHAVIOURS: Record<string, (open: Open) => Promise<void>> = {
     for (const { usedAt } of entries) assert(usedAt >= before && usedAt <= Date.now() + 1);
   },
 
+  "list() gives the keys that begin with a prefix": async (open) => {
+    await using store = await open();
+    const all = ["b/2", "a", "b/1", "b", "b/\u{10ffff}", "b\0", "c", "b0", "é", "é/1", "*", "*a"];
+    for (const key of all) await store.put(key, bytes(1));
+    await store.get("b/2");
+    const under = async (prefix: string) =>
+      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key);
+    assertEquals(await under("b/"), ["b/1", "b/\u{10ffff}", "b/2"]);
+    assertEquals(await under("b"), ["b/1", "b", "b/\u{10ffff}", "b\0", "b0", "b/2"]);
+    assertEquals(await under("é"), ["é", "é/1"]);
+    assertEquals(await under("*"), ["*", "*a"]);
+    assertEquals(await under("d"), []);
+    assertEquals(await under(""), await keys(store));
+    await store.delete("b/1");
+    assertEquals(await under("b/"), ["b/\u{10ffff}", "b/2"]);
+    await assertRejects(() => under("a\ud83e"), TypeError, "half a character");
+  },
+
   "put() makes room past maxBytes, the least recently used first": async (open) => {
     await using store = await open({ maxBytes: 300 });
     for (const key of ["a", "b", "c"]) await store.put(key, bytes(100));
