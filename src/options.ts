@@ -95,8 +95,8 @@ export interface SessionOptions extends ForkOptions {
 export interface SessionEntry {
   readonly id: string;
   /**
-   * `open` in a slot of this runtime, `parked` by this runtime, or `stored`: not here, though it may
-   * be at another runtime.
+   * `open` in a slot of this runtime, `parked` by this runtime, or `stored`: not here, though it
+   * may be at another runtime.
    */
   readonly state: "open" | "parked" | "stored";
   /** Bytes of its snapshot in the store; 0 before it is first saved. */

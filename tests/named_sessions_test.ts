@@ -2,102 +2,22 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { SessionOptions } from "../src/options.ts";
 import type { Runtime } from "../src/runtime.ts";
 import type { Session } from "../src/session.ts";
-import { SessionError, type SessionFailure } from "../src/session_error.ts";
+import { StoreError } from "../src/store/store.ts";
 import { MemoryStore } from "../src/store/memory.ts";
-import { type Lease, type SnapshotStore, StoreError } from "../src/store/store.ts";
 import { loadFable } from "./fable.ts";
+import { Connection } from "./failing_stores.ts";
 import { delay, Folder, lacksRedis, RedisServer, STORE_KINDS } from "./stores.ts";
-
-const SAMPLING = { temperature: 0.9, repetitionPenalty: 1.1, ignoreEos: true };
-const PROMPT = "Once upon a time there was a fox";
-const TURNS = [PROMPT, " said the king.", " But the fox", " At last"];
-/** Long enough for a turn of a runtime that runs, short enough to wait for one that does not. */
-const SHORT = 600;
-
-async function take(session: Session, count: number, seed?: number): Promise<number[]> {
-  const ids: number[] = [];
-  const options = { ...SAMPLING, maxTokens: count, ...(seed === undefined ? {} : { seed }) };
-  for await (const { id } of session.generate(options)) ids.push(id);
-  return ids;
-}
-
-/** One turn of a conversation. */
-async function turn(session: Session, index: number): Promise<number[]> {
-  await session.append(TURNS[index]!, { logits: "none" });
-  return await take(session, 12, index === 0 ? 3 : undefined);
-}
-
-/** All turns in one session that never leaves its slot. */
-async function alone(): Promise<number[][]> {
-  await using runtime = await loadFable();
-  await using session = await runtime.session();
-  const all: number[][] = [];
-  for (const index of TURNS.keys()) all.push(await turn(session, index));
-  return all;
-}
-
-async function assertRefused(
-  reason: SessionFailure,
-  work: () => Promise<unknown>,
-  text: string,
-): Promise<void> {
-  const error = await assertRejects(work, SessionError, text);
-  assertEquals(error.reason, reason, error.message);
-}
-
-/** Opens a session as soon as its lease lets it. */
-async function openedOnceFree(runtime: Runtime, id: string): Promise<Session> {
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    try {
-      return await runtime.session({ id, exists: true });
-    } catch (error) {
-      if (!(error instanceof SessionError) || error.reason !== "leased") throw error;
-      await delay(10);
-    }
-  }
-  throw new Error(`The session ${id} does not become free`);
-}
-
-/** What one runtime sees of a store that it can lose touch with: then nothing reaches it. */
-class Connection implements SnapshotStore {
-  readonly #store: SnapshotStore;
-  cut = false;
-  fails = false;
-
-  constructor(store: SnapshotStore) {
-    this.#store = store;
-  }
-
-  get(key: string) {
-    return this.#store.get(key);
-  }
-
-  async put(...args: Parameters<SnapshotStore["put"]>) {
-    if (this.fails) throw new StoreError("failed", "The store is away");
-    await this.#store.put(...args);
-  }
-
-  delete(...args: Parameters<SnapshotStore["delete"]>) {
-    return this.#store.delete(...args);
-  }
-
-  list(prefix?: string) {
-    return this.#store.list(prefix);
-  }
-
-  async lease(...args: Parameters<SnapshotStore["lease"]>): Promise<Lease | undefined> {
-    const lease = await this.#store.lease(...args);
-    if (!lease) return undefined;
-    const renew = lease.renew.bind(lease);
-    lease.renew = async (milliseconds) => {
-      if (this.cut) throw new StoreError("failed", "The store is away");
-      return await renew(milliseconds);
-    };
-    return lease;
-  }
-
-  async [Symbol.asyncDispose]() {}
-}
+import {
+  alone,
+  assertRefused,
+  openedOnceFree,
+  PROMPT,
+  SAMPLING,
+  SHORT,
+  take,
+  turn,
+  TURNS,
+} from "./named_sessions.ts";
 
 for (const { name, missing, start } of STORE_KINDS) {
   Deno.test({

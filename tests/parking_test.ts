@@ -6,7 +6,8 @@ import { MemoryStore } from "../src/store/memory.ts";
 import { SqliteStore } from "../src/store/sqlite.ts";
 import { type SnapshotStore, StoreError } from "../src/store/store.ts";
 import { loadFable } from "./fable.ts";
-import { delay, Folder } from "./stores.ts";
+import { FailingStore } from "./failing_stores.ts";
+import { delay, Folder, keysOf } from "./stores.ts";
 
 const SAMPLING = { temperature: 0.9, ignoreEos: true };
 const PROMPTS = ["fox", "king", "bear", "girl", "wolf", "miller"].map((who) =>
@@ -42,31 +43,6 @@ async function alone(count: number): Promise<number[][]> {
   return all;
 }
 
-async function keys(store: SnapshotStore, prefix: string): Promise<string[]> {
-  const all = await Array.fromAsync(store.list());
-  return all.map(({ key }) => key).filter((key) => key.startsWith(prefix));
-}
-
-/** A store that fails once told to, and can lose a snapshot. */
-class FailingStore extends MemoryStore {
-  failing = false;
-  lost: string | undefined;
-
-  override async get(key: string): ReturnType<MemoryStore["get"]> {
-    return key === this.lost ? undefined : await super.get(key);
-  }
-
-  override async put(...args: Parameters<MemoryStore["put"]>): Promise<void> {
-    if (this.failing) throw new StoreError("failed", "The store is away");
-    await super.put(...args);
-  }
-
-  override async *list(prefix?: string): ReturnType<MemoryStore["list"]> {
-    if (this.failing) throw new StoreError("failed", "The store is away");
-    yield* super.list(prefix);
-  }
-}
-
 Deno.test("park() frees the slot and the next use goes on", async () => {
   const expected = (await alone(20))[0]!;
   await using store = new MemoryStore();
@@ -77,13 +53,13 @@ Deno.test("park() frees the slot and the next use goes on", async () => {
   await session.park();
   await session.park();
   assertEquals([session.parked, session.position, session.exact], [true, position, true]);
-  assertEquals((await keys(store, "session/")).length, 1);
+  assertEquals((await keysOf(store, "session/")).length, 1);
   {
     await using _one = await runtime.session();
     await using _two = await runtime.session();
   }
   assertEquals([...first, ...await take(session, 10)], expected);
-  assertEquals([session.parked, await keys(store, "session/")], [false, []]);
+  assertEquals([session.parked, await keysOf(store, "session/")], [false, []]);
 });
 
 Deno.test("park() says that it needs a store and an idle session", async () => {
@@ -122,7 +98,7 @@ for (const kind of ["MemoryStore", "SqliteStore"] as const) {
     await Promise.all(PROMPTS.map((_, i) => go(i, 2)));
     assertEquals(ids, expected);
     for (const session of sessions) await session.close();
-    assertEquals(await keys(store, "session/"), []);
+    assertEquals(await keysOf(store, "session/"), []);
   });
 }
 
@@ -162,14 +138,14 @@ Deno.test("a parked session can be closed and leaves nothing in the store", asyn
   await using session = await begun(runtime);
   await session.park();
   await session.close();
-  assertEquals(await keys(store, "session/"), []);
+  assertEquals(await keysOf(store, "session/"), []);
   await assertRejects(() => session.append([1]), Error, "closed");
   // Closed on its way there.
   await using other = await begun(runtime);
   const parking = other.park();
   await other.close();
   await parking;
-  assertEquals(await keys(store, "session/"), []);
+  assertEquals(await keysOf(store, "session/"), []);
   // Closed on its way back.
   await using third = await begun(runtime);
   await third.park();
@@ -187,9 +163,9 @@ Deno.test("a session whose state was deleted says so, and no other suffers", asy
   await using other = await begun(runtime, PROMPTS[1]);
   const expected = await other.append([]);
   await other.park();
-  const [kept] = await keys(store, "session/");
+  const [kept] = await keysOf(store, "session/");
   await lost.park();
-  store.lost = (await keys(store, "session/")).find((one) => one !== kept)!;
+  store.lost = (await keysOf(store, "session/")).find((one) => one !== kept)!;
   for (let i = 0; i < 3; i++) {
     await assertRejects(() => lost.append([1]), SessionError, `${lost.id}" is not in the store`);
   }
@@ -255,7 +231,7 @@ Deno.test("close() of a runtime takes parked sessions and who waits with it", as
   await delay(5);
   await runtime.close();
   await Promise.all(waits);
-  assertEquals(await keys(store, "session/"), []);
+  assertEquals(await keysOf(store, "session/"), []);
   for (const session of sessions) await assertRejects(() => session.append([]), Error, "closed");
 });
 
@@ -285,7 +261,7 @@ Deno.test("a damaged state in the store is not used, and said to be so", async (
     await using session = await runtime.session();
     await session.append(tokens);
   }
-  const [key] = await keys(store, "prompt/");
+  const [key] = await keysOf(store, "prompt/");
   const bytes = (await store.get(key!))!;
   await using runtime = await load(store);
   const reuse = async () => {

@@ -179,7 +179,7 @@ function dropPending(session: EngineSession): void {
 /** Whether a state is what the session would have come to itself. */
 function fits({ attentionBudget }: EngineSession): (state: SessionState) => boolean {
   return (state) => {
-    const isExact = state.slot.tables.every(({ evictedAt }) => evictedAt === undefined);
+    const isExact = state.slot.tables.every(({ inexactFrom }) => inexactFrom === undefined);
     return state.attentionBudget === attentionBudget ||
       (isExact && state.position <= attentionBudget);
   };

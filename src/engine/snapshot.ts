@@ -8,7 +8,7 @@ import type { SessionState } from "./session_state.ts";
 import type { StateTensor } from "./slot_state.ts";
 
 const MAGIC = "CONTRAIL";
-const VERSION = 1;
+const VERSION = 2;
 /** Magic, version, bytes of the header. */
 const PREFIX_BYTES = 16;
 const CHECKSUM_BYTES = 4;
@@ -39,7 +39,7 @@ interface Header {
   readonly tables: readonly {
     readonly starts: readonly number[];
     readonly used: readonly number[];
-    readonly evicted_at: number | null;
+    readonly inexact_from: number | null;
   }[];
   readonly sections: readonly Section[];
 }
@@ -122,10 +122,10 @@ export function snapshotFacts(bytes: Uint8Array<ArrayBuffer>): {
   const { position, pending, tables, sections } = header;
   const history = sections.find(({ name }) => name === "history")!;
   const ids = contentOf(history, body).data;
-  const evicted = tables.flatMap(({ evicted_at }) => evicted_at ?? []);
+  const inexact = tables.flatMap(({ inexact_from }) => inexact_from ?? []);
   return {
     position: position + (pending === null ? 0 : 1),
-    inexactFrom: evicted.length > 0 ? Math.min(...evicted) : undefined,
+    inexactFrom: inexact.length > 0 ? Math.min(...inexact) : undefined,
     lastToken: ids.at(-1),
   };
 }
@@ -157,10 +157,10 @@ function headerOf(state: SessionState, model: string, sections: readonly Section
     pending: pending ?? null,
     attention_budget: attentionBudget,
     sampler: sampler ? { random: [...sampler.random], counts: sampler.counts } : null,
-    tables: slot.tables.map(({ starts, used, evictedAt }) => ({
+    tables: slot.tables.map(({ starts, used, inexactFrom }) => ({
       starts,
       used,
-      evicted_at: evictedAt ?? null,
+      inexact_from: inexactFrom ?? null,
     })),
     sections,
   };
@@ -181,10 +181,10 @@ function stateOf(header: Header, contents: ReadonlyMap<string, Content>): Sessio
       : undefined,
     slot: {
       tensors: [...contents.values()].filter(({ type }) => type !== "i32") as StateTensor[],
-      tables: header.tables.map(({ starts, used, evicted_at }) => ({
+      tables: header.tables.map(({ starts, used, inexact_from }) => ({
         starts,
         used,
-        evictedAt: evicted_at ?? undefined,
+        inexactFrom: inexact_from ?? undefined,
       })),
     },
   };

@@ -39,8 +39,8 @@ export interface HeldPage {
 export interface PageTableState {
   readonly starts: readonly number[];
   readonly used: readonly number[];
-  /** Position at which a page was first evicted. */
-  readonly evictedAt: number | undefined;
+  /** Position of the first token that did not attend to all tokens before it. */
+  readonly inexactFrom: number | undefined;
 }
 
 /**
@@ -55,7 +55,7 @@ export class PageTable {
   readonly #recent: number;
   readonly #held: HeldPage[] = [];
   readonly #free: number[];
-  #evictedAt: number | undefined;
+  #inexactFrom: number | undefined;
   #version = 0;
 
   constructor(options: PageTableOptions) {
@@ -83,9 +83,9 @@ export class PageTable {
     return this.#recent;
   }
 
-  /** Position at which a page was first evicted, when one was. */
-  get evictedAt(): number | undefined {
-    return this.#evictedAt;
+  /** Position of the first token that did not attend to all tokens before it, if there is one. */
+  get inexactFrom(): number | undefined {
+    return this.#inexactFrom;
   }
 
   /**
@@ -130,6 +130,11 @@ export class PageTable {
     });
   }
 
+  /** Notes that tokens from `position` on read only some of the pages. */
+  noteUnread(position: number): void {
+    this.#inexactFrom ??= position;
+  }
+
   /** Notes the scores of the held pages for queries up to position `last`. */
   score(scores: Float32Array, last: number): void {
     const count = this.#held.length;
@@ -145,12 +150,12 @@ export class PageTable {
     return {
       starts: this.#held.map(({ start }) => start),
       used: this.#held.map(({ used }) => used),
-      evictedAt: this.#evictedAt,
+      inexactFrom: this.#inexactFrom,
     };
   }
 
   /** Takes pages for what another table held. */
-  restore({ starts, used, evictedAt }: PageTableState): void {
+  restore({ starts, used, inexactFrom }: PageTableState): void {
     this.clear();
     if (starts.length > this.#free.length) {
       throw new RangeError(
@@ -162,13 +167,13 @@ export class PageTable {
     starts.forEach((start, i) => {
       this.#held.push({ page: this.#free.pop()!, start, used: used[i]! });
     });
-    this.#evictedAt = evictedAt;
+    this.#inexactFrom = inexactFrom;
   }
 
   /** Gives every page back. */
   clear(): void {
     for (const { page } of this.#held.splice(0).reverse()) this.#free.push(page);
-    this.#evictedAt = undefined;
+    this.#inexactFrom = undefined;
     this.#version++;
   }
 
@@ -187,7 +192,7 @@ export class PageTable {
     }
     const [evicted] = this.#held.splice(victim, 1);
     this.#free.push(evicted!.page);
-    this.#evictedAt ??= position;
+    this.#inexactFrom ??= position;
     this.#version++;
   }
 }

@@ -96,6 +96,10 @@ export class TableBuffers implements Disposable {
     const tensors = this.#tensors(rows.length, segments.length);
     this.#ops.write(tensors.rows, Int32Array.from(rows));
     this.#writeLists(tensors, segments, t);
+    for (const { tables, position } of segments) {
+      const table = tables[t]!;
+      if (this.#read !== undefined && table.held.length > this.#read) table.noteUnread(position);
+    }
     return tensors;
   }
 

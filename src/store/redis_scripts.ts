@@ -3,8 +3,9 @@
  *
  * Below a prefix `P`: `P:value:KEY` has the bytes of a snapshot, the sorted set `P:used` the
  * microsecond of its last use, the hash `P:bytes` its size, and the set `P:kept` the keys that are
- * kept. The sorted set `P:keys` has all keys in the order of their bytes. The hash `P:lease:KEY` is the newest lease (`owner`, `fence`, `until` in microseconds), and
- * `P:fence` the last fence. The time is the server's own.
+ * kept. The sorted set `P:keys` has all keys in the order of their bytes. The hash `P:lease:KEY` is
+ * the newest lease (`owner`, `fence`, `until` in microseconds), and `P:fence` the last fence. The
+ * time is the server's own.
  *
  * @module
  */

@@ -136,7 +136,7 @@ export class SqliteStore implements SnapshotStore {
 
   async *list(prefix = ""): AsyncGenerator<StoreEntry> {
     const first = toBytes(prefix);
-    // No key has this byte; the plus keeps SQLite from going through all keys in their order of use.
+    // No key has this byte. The plus keeps SQLite from going through all keys in order of use.
     const last = new Uint8Array([...first, 255]);
     const rows = this.#guard(
       "read",
