@@ -104,7 +104,7 @@ Deno.test("two servers go on with one session in turns", async () => {
   assertEquals(ids, GREEDY_IDS);
 });
 
-Deno.test("a session that is in use is refused elsewhere, and one that is left goes on", async () => {
+Deno.test("a session in use is refused elsewhere, and one that was left goes on", async () => {
   await using store = new MemoryStore();
   await using one = await loadFable({ sessions: 1, store });
   await using two = await loadFable({ sessions: 1, store });
