@@ -37,6 +37,8 @@ export class Checkpoints {
   readonly #interval: number;
   readonly #fingerprint: string;
   readonly #cache: PrefixCache<SessionState>;
+  /** A state that had to go, whose memory the next one takes. */
+  #spare: SessionState | undefined;
 
   constructor(ops: Ops, pool: StatePool, options: CheckpointOptions) {
     this.#ops = ops;
@@ -77,7 +79,7 @@ export class Checkpoints {
     if (state) {
       const own = ofTokens(state, tokens.slice(0, position) as Int32Array<ArrayBuffer>);
       importSession(this.#ops, this.#pool, session, own);
-      if (isBetter) this.#put(session.id, { start: 0, ids: own.history }, own);
+      if (isBetter) this.#put(session.id, own);
       session.kept = position;
     }
     if (fault !== undefined) return { tokens: position, why: fault };
@@ -140,17 +142,20 @@ export class Checkpoints {
     if (!this.#cache.enabled) return;
     const { pending, pendingIsNew, seen } = session;
     if (pending !== undefined && pendingIsNew) seen.delete(pending);
-    const state = exportSession(this.#ops, this.#pool, session);
+    const state = exportSession(this.#ops, this.#pool, session, this.#spare);
+    this.#spare = undefined;
     if (pending !== undefined) seen.add(pending);
-    this.#put(session.id, tokensOf(session), state);
+    this.#put(session.id, state);
     session.kept = session.position;
   }
 
   /** Keeps a state without the token that has not gone into it. */
-  #put(owner: number, { start, ids }: Tokens, state: SessionState): void {
-    const history = ids.slice(0, state.position - start) as Int32Array<ArrayBuffer>;
+  #put(owner: number, state: SessionState): void {
+    const { pending, position } = state;
+    const history = pending === undefined ? state.history : state.history.subarray(0, -1);
     const kept = { ...state, pending: undefined, history };
-    this.#cache.put(owner, { start, ids: history }, kept, sessionStateBytes(kept));
+    const tokens = { start: position - history.length, ids: history };
+    this.#spare = this.#cache.put(owner, tokens, kept, sessionStateBytes(kept));
   }
 }
 
