@@ -55,12 +55,15 @@ export class PageTable {
   readonly #recent: number;
   readonly #held: HeldPage[] = [];
   readonly #free: number[];
+  /** Scores in their order; allocated once, as every token needs it. */
+  readonly #ranked: Float32Array<ArrayBuffer>;
   #inexactFrom: number | undefined;
   #version = 0;
 
   constructor(options: PageTableOptions) {
     this.#options = options;
     this.#recent = Math.floor(options.pages / 4);
+    this.#ranked = new Float32Array(options.pages);
     // Taken from the end: the first page first.
     this.#free = Array.from(
       { length: options.pages },
@@ -138,8 +141,9 @@ export class PageTable {
   /** Notes the scores of the held pages for queries up to position `last`. */
   score(scores: Float32Array, last: number): void {
     const count = this.#held.length;
-    const ranked = scores.slice(0, count).sort().reverse();
-    const least = ranked[Math.ceil(count * BEST_SHARE) - 1]!;
+    const ranked = this.#ranked.subarray(0, count);
+    ranked.set(scores.subarray(0, count));
+    const least = ranked.sort()[count - Math.ceil(count * BEST_SHARE)]!;
     for (let i = 0; i < count; i++) {
       if (scores[i]! >= least) this.#held[i] = { ...this.#held[i]!, used: last };
     }
