@@ -12,7 +12,7 @@ export interface RuntimeOptions {
   device?: "auto" | "cpu";
   /**
    * Type of the weights in memory; `auto` keeps what the checkpoint holds. `q8` and `q4` round
-   * matrices to 8 or 4 bits in groups with a scale each; at `q4` embedding and head have 8 bits.
+   * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.
    */
   weights?: "auto" | "f32" | "bf16" | "q8" | "q4";
   /** Sessions that can be open at once (default 8). Their memory is allocated at load. */
