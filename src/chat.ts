@@ -13,6 +13,13 @@ const TEMPLATE_TOKENS = ["bos_token", "eos_token"];
 /** Token that ends a turn of a conversation. Base models are often configured without it. */
 const END_OF_TURN = "<|im_end|>";
 
+/** What a chat template is rendered with besides the messages. */
+export interface TemplateOptions {
+  readonly tools?: readonly unknown[];
+  /** Whether the text goes on to where the model's answer begins (the default). */
+  readonly addGenerationPrompt?: boolean;
+}
+
 /**
  * The chat template of a model: a Jinja template, rendered as the Transformers library renders it.
  */
@@ -61,7 +68,7 @@ export class ChatTemplate {
    */
   render(
     messages: readonly ChatMessage[],
-    options: { tools?: readonly unknown[]; addGenerationPrompt?: boolean } = {},
+    options: TemplateOptions = {},
   ): string {
     checkMessages(messages);
     const { tools = null, addGenerationPrompt = true } = options;

@@ -4,7 +4,7 @@
  * @module
  */
 import { ensureLibrary } from "../kernels/build.ts";
-import { chatEndTokens, ChatTemplate } from "./chat.ts";
+import { chatEndTokens, ChatTemplate, type TemplateOptions } from "./chat.ts";
 import { readJson } from "./checkpoint/read_json.ts";
 import {
   type GenerationConfig,
@@ -249,16 +249,16 @@ export class Runtime implements AsyncDisposable {
     return this.tokenizer ? chatEndTokens(this.tokenizer, configured) : [...new Set(configured)];
   }
 
-  /** Token ids of a conversation, up to where the model's answer begins. */
-  chatTokens(
-    messages: readonly ChatMessage[],
-    options: { tools?: readonly unknown[] } = {},
-  ): number[] {
-    if (!this.tokenizer || !this.#template) {
-      const missing = this.tokenizer ? "chat template" : "tokenizer.json";
-      throw new TypeError(`Cannot chat: "${this.name}" has no ${missing}; use sessions instead`);
-    }
-    return this.tokenizer.encode(this.#template.render(messages, options));
+  /** The text of a conversation, by default up to where the model's answer begins. */
+  chatText(messages: readonly ChatMessage[], options: TemplateOptions = {}): string {
+    if (this.#template) return this.#template.render(messages, options);
+    throw new TypeError(`Cannot chat: "${this.name}" has no chat template; use sessions instead`);
+  }
+
+  /** Token ids of what {@linkcode Runtime.chatText} gives. */
+  chatTokens(messages: readonly ChatMessage[], options: TemplateOptions = {}): number[] {
+    if (this.tokenizer) return this.tokenizer.encode(this.chatText(messages, options));
+    throw new TypeError(`Cannot chat: "${this.name}" has no tokenizer.json; use sessions instead`);
   }
 
   /** Answers a conversation in a session of its own. */

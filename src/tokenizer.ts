@@ -60,13 +60,15 @@ export class Tokenizer {
   }
 
   /**
-   * The token ids of a text; nothing is added to it. Special tokens such as `<|im_start|>` in the
-   * text become their ids, or plain text with `special: false`. A lone surrogate counts as U+FFFD.
+   * The token ids of a text. Special tokens such as `<|im_start|>` in the text become their ids, or
+   * plain text with `special: false`. With `addSpecial`, the tokens that the file wants around a
+   * text are added. A lone surrogate counts as U+FFFD.
    */
-  encode(text: string, options: { special?: boolean } = {}): number[] {
+  encode(text: string, options: { special?: boolean; addSpecial?: boolean } = {}): number[] {
+    const { special = true, addSpecial = false } = options;
     const { parsing, plain } = this.#encoders;
-    const encoder = options.special ?? true ? parsing : plain;
-    return encoder.encode(text.toWellFormed(), { add_special_tokens: false }).ids;
+    const encoder = special ? parsing : plain;
+    return encoder.encode(text.toWellFormed(), { add_special_tokens: addSpecial }).ids;
   }
 
   /**

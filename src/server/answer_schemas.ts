@@ -123,3 +123,17 @@ export const completionChunk = z.strictObject({
   choices: z.array(z.strictObject({ ...completionChoice, finish_reason: finishReason.nullable() })),
   usage: chunkUsage,
 });
+
+/** Answer of `POST /tokenize`: ids, or ids with their text, or bytes that are no whole text. */
+export const tokenizeAnswer = z.strictObject({
+  tokens: z.union([
+    z.array(count),
+    z.array(z.strictObject({ id: count, piece: z.union([z.string(), z.array(count)]) })),
+  ]),
+});
+
+/** Answer of `POST /detokenize`. */
+export const detokenizeAnswer = z.strictObject({ content: z.string() });
+
+/** Answer of `POST /apply-template`. */
+export const applyTemplateAnswer = z.strictObject({ prompt: z.string() });

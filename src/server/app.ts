@@ -17,6 +17,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { health } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
+import { applyTemplate, detokenize, tokenize } from "./tokenization.ts";
 
 /** Options of {@linkcode createServer}. */
 export interface ServerOptions {
@@ -34,6 +35,9 @@ const ENDPOINTS: readonly Endpoint[] = [
   showModel,
   chatCompletions,
   completions,
+  tokenize,
+  detokenize,
+  applyTemplate,
   ...SESSION_ENDPOINTS,
 ];
 

@@ -65,6 +65,8 @@ const message = z.strictObject({
   refusal: z.null().optional(),
 });
 
+const tools = z.array(z.record(z.string(), z.unknown()));
+
 /** Body of `POST /v1/chat/completions`. */
 export const chatBody = z.strictObject({
   ...generation,
@@ -72,7 +74,7 @@ export const chatBody = z.strictObject({
   max_completion_tokens: count.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
-  tools: z.array(z.record(z.string(), z.unknown())).nullish(),
+  tools: tools.nullish(),
   tool_choice: z.enum(["none", "auto"], {
     error: 'only "none" and "auto" are supported so far',
   }).nullish(),
@@ -87,6 +89,24 @@ export const completionBody = z.strictObject({
   }),
   logprobs: z.int().min(0).max(20).nullish(),
   response_format: responseFormat.nullish(),
+});
+
+/** Body of `POST /tokenize`. */
+export const tokenizeBody = z.strictObject({
+  content: z.string(),
+  add_special: z.boolean().nullish(),
+  parse_special: z.boolean().nullish(),
+  with_pieces: z.boolean().nullish(),
+});
+
+/** Body of `POST /detokenize`. */
+export const detokenizeBody = z.strictObject({ tokens: z.array(z.int().min(0)) });
+
+/** Body of `POST /apply-template`. */
+export const applyTemplateBody = z.strictObject({
+  messages: z.array(message).min(1),
+  tools: tools.nullish(),
+  add_generation_prompt: z.boolean().nullish(),
 });
 
 export type ChatBody = z.infer<typeof chatBody>;
