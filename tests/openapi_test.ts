@@ -39,6 +39,7 @@ Deno.test("GET /openapi.json describes the answers as they come", async () => {
     [CHAT, CHAT, { messages: USER, max_tokens: 4, n: 2, logprobs: true, top_logprobs: 2 }],
     [COMPLETIONS, COMPLETIONS, { prompt: "Once" }],
     [COMPLETIONS, COMPLETIONS, { prompt: "Once", logprobs: 2 }],
+    [COMPLETIONS, COMPLETIONS, { prompt: "Once", logprobs: 1, echo: true, max_tokens: 0 }],
     ["/tokenize", "/tokenize", { content: "Once" }],
     ["/tokenize", "/tokenize", { content: "🦊", with_pieces: true }],
     ["/detokenize", "/detokenize", { tokens: [1484] }],

@@ -67,6 +67,8 @@ const REFUSED: readonly [path: string, body: unknown, param: string | null, word
   [COMPLETIONS, { prompt: [2048] }, "prompt", "Token id 2048"],
   [COMPLETIONS, { prompt: "x", messages: USER }, "messages", "not a parameter"],
   [COMPLETIONS, { prompt: "x", logprobs: true }, "logprobs", "is true: pass a number"],
+  [COMPLETIONS, { prompt: "x", max_tokens: 0 }, "max_tokens", 'or set "echo"'],
+  [CHAT, { messages: USER, echo: true }, "echo", "not a parameter"],
   [COMPLETIONS, { prompt: ["a", "b"], n: 65 }, "n", "at most 128 in all"],
 ];
 

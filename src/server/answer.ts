@@ -8,13 +8,16 @@ import type { Context } from "hono";
 import type { FinishReason } from "../options.ts";
 import type { ServerContext } from "./context.ts";
 import { toApiError } from "./errors.ts";
-import { type ChoicePlan, type ChoiceToken, runChoices } from "./generation.ts";
+import { type ChoicePlan, type ChoicePrompt, type ChoiceToken, runChoices } from "./generation.ts";
+import type { PromptToken } from "./prompt_scores.ts";
 import type { GenerationBody } from "./schemas.ts";
 import { streamEvents } from "./stream.ts";
 
 /** A finished choice. */
 export interface FinishedChoice {
   readonly index: number;
+  /** Its prompt, where that is given back. */
+  readonly prompt: readonly PromptToken[] | undefined;
   readonly text: string;
   readonly tokens: readonly ChoiceToken[];
   readonly finishReason: FinishReason;
@@ -30,6 +33,8 @@ export interface ChoiceFormat {
   whole(choice: FinishedChoice): object;
   /** A chunk before the first token of a choice, where there is one. */
   opening?(index: number): object;
+  /** The chunk of a prompt that is given back. */
+  prompt?(prompt: ChoicePrompt): object;
   /** The chunk of a token, or nothing when the token has nothing to tell. */
   chunk(token: ChoiceToken): object | undefined;
   closing(index: number, finishReason: FinishReason): object;
@@ -59,12 +64,16 @@ export async function respond(c: Context, answer: Answer): Promise<Response> {
 
 async function wholeAnswer(answer: Answer, signal: AbortSignal): Promise<object> {
   const tokens: ChoiceToken[][] = answer.choices.map(() => []);
-  for await (const token of runChoices(answer.server.runtime, answer.choices, signal)) {
-    tokens[token.choice]!.push(token);
+  const prompts: (readonly PromptToken[])[] = [];
+  for await (const event of runChoices(answer.server.runtime, answer.choices, signal)) {
+    if ("prompt" in event) prompts[event.choice] = event.prompt;
+    else tokens[event.choice]!.push(event);
   }
   return {
     ...envelope(answer, answer.format.object),
-    choices: tokens.map((own, index) => answer.format.whole(finishedChoice(index, own))),
+    choices: tokens.map((own, index) =>
+      answer.format.whole(finishedChoice(index, own, prompts[index]))
+    ),
     usage: usage(answer, {
       generated: tokens.reduce((sum, { length }) => sum + length, 0),
       last: tokens.map((own) => own.at(-1)),
@@ -82,11 +91,20 @@ async function* chunks(answer: Answer, signal: AbortSignal): AsyncGenerator<obje
     ...(withUsage ? { usage: null } : {}),
   });
   const opened = new Set<number>();
-  const spent = { generated: 0, last: [] as ChoiceToken[] };
-  for await (const token of runChoices(answer.server.runtime, answer.choices, signal)) {
-    const { choice } = token;
+  const last: (ChoiceToken | undefined)[] = answer.choices.map(() => undefined);
+  const spent = { generated: 0, last };
+  for await (const event of runChoices(answer.server.runtime, answer.choices, signal)) {
+    const { choice } = event;
+    if ("prompt" in event) {
+      yield wrap(format.prompt!(event));
+      if (answer.choices[choice]!.options.maxTokens === 0) {
+        yield wrap(format.closing(choice, "length"));
+      }
+      continue;
+    }
+    const token = event;
     spent.generated++;
-    spent.last[choice] = token;
+    last[choice] = token;
     if (format.opening && !opened.has(choice)) yield wrap(format.opening(choice));
     opened.add(choice);
     const chunk = format.chunk(token);
@@ -106,9 +124,19 @@ function envelope({ format, server }: Answer, object: string): object {
   };
 }
 
-function finishedChoice(index: number, tokens: readonly ChoiceToken[]): FinishedChoice {
+function finishedChoice(
+  index: number,
+  tokens: readonly ChoiceToken[],
+  prompt: readonly PromptToken[] | undefined,
+): FinishedChoice {
   const text = tokens.map(({ token }) => token.text).join("");
-  return { index, text, tokens, finishReason: tokens.at(-1)?.token.finishReason ?? "length" };
+  return {
+    index,
+    prompt,
+    text,
+    tokens,
+    finishReason: tokens.at(-1)?.token.finishReason ?? "length",
+  };
 }
 
 /** What an answer took: tokens, and the last of each choice. */

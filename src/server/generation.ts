@@ -6,6 +6,7 @@
 import type { GeneratedToken, GenerateOptions, Reuse } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
 import { ApiError, refuse } from "./errors.ts";
+import { type PromptToken, scorePrompt } from "./prompt_scores.ts";
 import { type GenerationBody, MAX_CHOICES } from "./schemas.ts";
 
 /** Tokens computed ahead of a client that reads slowly. */
@@ -15,6 +16,14 @@ const LOOKAHEAD = 16;
 export interface ChoicePlan {
   readonly prompt: readonly number[];
   readonly options: GenerateOptions;
+  /** Whether the prompt is given back, before the tokens, and whether it is scored. */
+  readonly echo?: "plain" | "scored" | undefined;
+}
+
+/** The prompt of a choice that gives it back. */
+export interface ChoicePrompt {
+  readonly choice: number;
+  readonly prompt: readonly PromptToken[];
 }
 
 /** A token of one of the choices. */
@@ -44,6 +53,7 @@ export function planChoices(
   body: GenerationBody,
   prompts: readonly (readonly number[])[],
   own: GenerateOptions,
+  echo?: ChoicePlan["echo"],
 ): ChoicePlan[] {
   const perPrompt = body.n ?? 1;
   if (prompts.length * perPrompt > MAX_CHOICES) {
@@ -57,6 +67,7 @@ export function planChoices(
   return prompts.flatMap((prompt) =>
     Array.from({ length: perPrompt }, (_, i) => ({
       prompt,
+      echo,
       // With one seed for all, the choices of a prompt would be the same.
       options: options.seed === undefined ? options : { ...options, seed: options.seed + i },
     }))
@@ -71,12 +82,15 @@ export async function* runChoices(
   runtime: Runtime,
   plans: readonly ChoicePlan[],
   signal: AbortSignal,
-): AsyncGenerator<ChoiceToken, void, void> {
+): AsyncGenerator<ChoicePrompt | ChoiceToken, void, void> {
   const ending = new AbortController();
   const either = AbortSignal.any([signal, ending.signal]);
   const runs = plans.map((plan, choice) => runChoice(runtime, plan, choice, either));
-  const pending = new Map<number, Promise<[number, IteratorResult<ChoiceToken, void>]>>();
-  const advance = (run: AsyncGenerator<ChoiceToken, void, void>, choice: number) =>
+  const pending = new Map<
+    number,
+    Promise<[number, IteratorResult<ChoicePrompt | ChoiceToken, void>]>
+  >();
+  const advance = (run: typeof runs[number], choice: number) =>
     pending.set(choice, run.next().then((result) => [choice, result]));
   try {
     runs.forEach(advance);
@@ -95,12 +109,20 @@ export async function* runChoices(
 
 async function* runChoice(
   runtime: Runtime,
-  { prompt, options }: ChoicePlan,
+  { prompt, options, echo }: ChoicePlan,
   choice: number,
   signal: AbortSignal,
-): AsyncGenerator<ChoiceToken, void, void> {
+): AsyncGenerator<ChoicePrompt | ChoiceToken, void, void> {
   await using session = await runtime.session({ wait: true, signal });
-  await session.append(prompt, { logits: "none", signal });
+  if (echo === "scored") {
+    const scores = await scorePrompt(session, prompt, options.topLogprobs ?? 0, signal);
+    yield { choice, prompt: scores };
+  } else {
+    await session.append(prompt, { logits: "none", signal });
+    const tokens = prompt.map((id) => ({ id, logprob: null, topLogprobs: null }));
+    if (echo === "plain") yield { choice, prompt: tokens };
+  }
+  if (options.maxTokens === 0) return;
   let offset = 0;
   const tokens = refuse(() => session.generate({ ...options, lookahead: LOOKAHEAD, signal }));
   for await (const token of tokens) {

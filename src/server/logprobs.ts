@@ -6,6 +6,7 @@
 import type { TokenLogprob } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ChoiceToken } from "./generation.ts";
+import type { PromptToken } from "./prompt_scores.ts";
 
 /** A token with its text, the bytes that it stands for, and its log-probability. */
 interface ChatLogprob {
@@ -23,18 +24,30 @@ export function chatLogprobs(runtime: Runtime, tokens: readonly ChoiceToken[]): 
   return { content, refusal: null };
 }
 
+/** A token of a plain completion: one of its prompt, or a generated one. */
+export interface PlacedToken extends PromptToken {
+  /** Characters of the choice's text before this token's. */
+  readonly offset: number;
+}
+
 /** `logprobs` of a plain completion. */
-export function completionLogprobs(runtime: Runtime, tokens: readonly ChoiceToken[]): object {
+export function completionLogprobs(runtime: Runtime, tokens: readonly PlacedToken[]): object {
   return {
-    tokens: tokens.map(({ token }) => tokenText(runtime, token.id)),
-    token_logprobs: tokens.map(({ token }) => token.logprob),
-    top_logprobs: tokens.map(({ token }) =>
-      Object.fromEntries(
-        (token.topLogprobs ?? []).map(({ id, logprob }) => [tokenText(runtime, id), logprob]),
+    tokens: tokens.map(({ id }) => tokenText(runtime, id)),
+    token_logprobs: tokens.map(({ logprob }) => logprob),
+    top_logprobs: tokens.map(({ topLogprobs }) =>
+      topLogprobs && Object.fromEntries(
+        topLogprobs.map(({ id, logprob }) => [tokenText(runtime, id), logprob]),
       )
     ),
     text_offset: tokens.map(({ offset }) => offset),
   };
+}
+
+/** A generated token as one of a plain completion. */
+export function placed({ token, offset }: ChoiceToken): PlacedToken {
+  const { id, logprob, topLogprobs = [] } = token;
+  return { id, logprob, topLogprobs, offset };
 }
 
 function chatLogprob(runtime: Runtime, { id, logprob }: TokenLogprob): ChatLogprob {

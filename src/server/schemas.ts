@@ -8,7 +8,8 @@ import { z } from "zod";
 /** Most choices of one request, over all of its prompts. */
 export const MAX_CHOICES = 128;
 
-const count = z.int().min(1).max(2 ** 31 - 1);
+const MOST_TOKENS = 2 ** 31 - 1;
+const count = z.int().min(1).max(MOST_TOKENS);
 const tokenIds = z.array(z.int().min(0)).min(1);
 
 const stopText = z.string().min(1).refine((text) => text.isWellFormed(), {
@@ -87,7 +88,9 @@ export const completionBody = z.strictObject({
   prompt: z.union([z.string(), tokenIds, z.array(z.string()).min(1), z.array(tokenIds).min(1)], {
     error: "pass a text, a list of texts, a list of token ids, or a list of such lists",
   }),
+  max_tokens: z.int().min(0).max(MOST_TOKENS).nullish(),
   logprobs: z.int().min(0).max(20).nullish(),
+  echo: z.boolean().nullish(),
   response_format: responseFormat.nullish(),
 });
 

@@ -32,7 +32,8 @@ export const generateBody = completionBody.omit({
   n: true,
   stream_options: true,
   response_format: true,
-});
+  echo: true,
+}).extend({ max_tokens: chatBody.shape.max_tokens });
 
 /** Body of `POST /v1/sessions/{id}/logits`. */
 export const logitsBody = z.strictObject({

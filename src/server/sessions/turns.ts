@@ -11,7 +11,8 @@ import type { ServerContext } from "../context.ts";
 import { BINARY, endpoint } from "../endpoint.ts";
 import { ApiError, refuse, toApiError } from "../errors.ts";
 import { type ChoiceToken, generateOptions } from "../generation.ts";
-import { completionLogprobs, tokenText } from "../logprobs.ts";
+import { completionLogprobs, placed, tokenText } from "../logprobs.ts";
+import { topTokens } from "../prompt_scores.ts";
 import { streamEvents } from "../stream.ts";
 import { inputTokens } from "./input.ts";
 import {
@@ -177,7 +178,7 @@ function answerOf(
     ...factsOf(session),
     text: tokens.map(({ token }) => token.text).join(""),
     token_ids: tokens.map(({ token }) => token.id),
-    logprobs: withLogprobs ? completionLogprobs(runtime, tokens) : null,
+    logprobs: withLogprobs ? completionLogprobs(runtime, tokens.map(placed)) : null,
   };
 }
 
@@ -194,13 +195,10 @@ function expectTokens({ position }: Session): void {
 
 /** The largest logits, as a list with what they mean. */
 function largest(runtime: Runtime, logits: Float32Array, { top }: LogitsBody): object[] {
-  const most = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
-  const sum = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
-  const ids = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b);
-  return ids.slice(0, top ?? TOP_LOGITS).map((id) => ({
+  return topTokens(logits, top ?? TOP_LOGITS).map(({ id, logprob }) => ({
     id,
     token: tokenText(runtime, id),
     logit: logits[id]!,
-    logprob: logits[id]! - most - Math.log(sum),
+    logprob,
   }));
 }
