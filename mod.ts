@@ -14,6 +14,7 @@
  * @module
  */
 export { Runtime } from "./src/runtime.ts";
+export { Grammar } from "./src/grammar/grammar.ts";
 export { Session } from "./src/session.ts";
 export { SessionError, type SessionFailure } from "./src/session_error.ts";
 export { MemoryStore } from "./src/store/memory.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
+import type { Command, EngineEvent, StartMessage, Vocabulary, WorkerMessage } from "./protocol.ts";
 
 type Ready = Extract<WorkerMessage, { type: "ready" }>;
 
@@ -16,6 +16,7 @@ export class EngineClient {
   readonly #bell: Int32Array;
   readonly #handlers = new Map<number, (event: EngineEvent) => void>();
   readonly #stopped = Promise.withResolvers<void>();
+  #knowsVocabulary = false;
   #failure: string | undefined;
 
   /** Starts a Worker and waits until the model is loaded. */
@@ -68,6 +69,13 @@ export class EngineClient {
     this.#port.postMessage(command, moved);
     Atomics.add(this.#bell, 0, 1);
     Atomics.notify(this.#bell, 0);
+  }
+
+  /** Tells the engine once what its tokens stand for. */
+  sendVocabulary(vocabulary: () => Vocabulary): void {
+    if (this.#knowsVocabulary) return;
+    this.send({ type: "vocabulary", ...vocabulary() });
+    this.#knowsVocabulary = true;
   }
 
   /** Ends the engine after its present step and frees what it holds. */

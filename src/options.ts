@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Grammar } from "./grammar/grammar.ts";
 import type { SnapshotStore } from "./store/store.ts";
 
 /** How {@linkcode Runtime.load} loads a model. */
@@ -157,6 +158,11 @@ export interface GenerateOptions extends SamplingOptions {
   maxTokens?: number;
   /** Texts that end the generation; they are not part of the result. */
   stop?: string | readonly string[];
+  /**
+   * What the text is held to, such as `Grammar.json(schema)`. The generation ends with the text, if
+   * `maxTokens` does not cut it off before. Log-probabilities stay those of the model alone.
+   */
+  grammar?: Grammar;
   /** Token ids that end the generation, besides the model's end tokens. */
   stopIds?: readonly number[];
   /** Goes on past the model's end tokens. */

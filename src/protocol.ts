@@ -54,6 +54,16 @@ export interface GenerateRequest {
   readonly maxTokens: number;
   /** Tokens that may be generated before the first `credit`. */
   readonly credit: number;
+  /** Rules in EBNF that the text has to fit; the `vocabulary` has been told. */
+  readonly grammar?: string;
+}
+
+/** What the tokens stand for, for grammars. */
+export interface Vocabulary {
+  /** Each token in the byte alphabet of `tokenizer.json`, or "" where it can be no text. */
+  readonly tokens: readonly string[];
+  /** Ids that may come when the text is complete. */
+  readonly endTokens: readonly number[];
 }
 
 /**
@@ -84,6 +94,7 @@ export type Command =
   | ({ readonly type: "generate"; readonly session: number } & GenerateRequest)
   | { readonly type: "credit"; readonly session: number; readonly tokens: number }
   | { readonly type: "cancel"; readonly session: number }
+  | ({ readonly type: "vocabulary" } & Vocabulary)
   | { readonly type: "close"; readonly session: number }
   | { readonly type: "stop" };
 

@@ -28,6 +28,8 @@ export interface SessionContext extends LifecycleContext {
   readonly tokenizer: Tokenizer | undefined;
   readonly defaults: GenerateDefaults;
   readonly bytes: number;
+  /** Tells the engine what the tokens stand for; there is a tokenizer. */
+  readonly sendVocabulary: () => void;
   /** Opens a session with the state of another. */
   readonly fork: (link: SessionLink, options: ForkOptions) => Promise<Session>;
   /** Called once the session is closed for good. */
@@ -189,6 +191,9 @@ export class Session implements AsyncDisposable {
     if (stop.length > 0 && !tokenizer) {
       throw new TypeError("stop needs a tokenizer, and this model has none: use stopIds");
     }
+    if (options.grammar && !tokenizer) {
+      throw new TypeError("grammar needs a tokenizer, and this model has none: leave it out");
+    }
     const detokenizer = tokenizer && new Detokenizer(tokenizer, stop);
     return this.#generate(request, detokenizer, options.signal);
   }
@@ -219,6 +224,7 @@ export class Session implements AsyncDisposable {
   ): AsyncGenerator<GeneratedToken, void, void> {
     using turn = await this.#lifecycle.begin({ signal, changes: true });
     const { link } = turn;
+    if (request.grammar !== undefined) this.#context.sendVocabulary();
     link.send({ type: "generate", ...request });
     using _abort = link.cancelOn(signal);
     let running = true;

@@ -56,6 +56,11 @@ export class SessionOpener {
       tokenizer,
       bytes,
       defaults,
+      sendVocabulary: () =>
+        engine.sendVocabulary(() => ({
+          tokens: tokenizer!.vocabulary(defaults.vocabularySize),
+          endTokens: defaults.endTokens,
+        })),
       open: (opening, options) => this.#link(opening, options),
       fork: (link, options) => this.#openNew({ type: "fork", from: link.id }, options),
       places: this.#places,

@@ -128,6 +128,16 @@ export class Tokenizer {
     return this.#added.get(id) ?? false;
   }
 
+  /**
+   * The first `count` tokens in the byte alphabet; "" for special ones and ids without a token.
+   */
+  vocabulary(count: number): string[] {
+    return Array.from(
+      { length: count },
+      (_, id) => this.isSpecial(id) ? "" : this.#tokens[id] ?? "",
+    );
+  }
+
   /** Id of a token, written in the byte alphabet as in `tokenizer.json`, or of an added token. */
   id(token: string): number | undefined {
     return this.#encoders.parsing.token_to_id(token);

@@ -5,7 +5,8 @@
  * the bell otherwise.
  *
  * A Worker that computes without pause does not hear its event loop, so the commands come through a
- * port that is read without waiting; see `protocol.ts`.
+ * port that is read without waiting; see `protocol.ts`. What is awaited here is ready, but for the
+ * library of grammars at its first use.
  *
  * @module
  */
@@ -15,6 +16,8 @@ import { NativeOps } from "../ffi/ops.ts";
 import { LIBRARY_PATH } from "../ffi/library.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
+import type { TokenMask } from "./engine/token_mask.ts";
+import { TokenMasks } from "./grammar/token_masks.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
@@ -23,11 +26,11 @@ const READER_GRACE_MS = 1;
 /** Tokens of steps shorter than this are told together: each message leaves garbage behind. */
 const TELL_MS = 5;
 
-self.onmessage = (message: MessageEvent<StartMessage>) => {
+self.onmessage = async (message: MessageEvent<StartMessage>) => {
   self.onmessage = null;
   const start = message.data;
   try {
-    run(start);
+    await run(start);
     post({ type: "stopped" });
   } catch (error) {
     post({
@@ -37,7 +40,7 @@ self.onmessage = (message: MessageEvent<StartMessage>) => {
   }
 };
 
-function run(start: StartMessage): void {
+async function run(start: StartMessage): Promise<void> {
   using device = Device.open(start.device);
   const ops = new NativeOps(device);
   using loaded = loadEngine(ops, start.config, start.source, start.engine);
@@ -45,15 +48,17 @@ function run(start: StartMessage): void {
   const { instructionSet, threads } = device;
   const backend = { library: LIBRARY_PATH, instructionSet, threads };
   post({ type: "ready", memory, weightsType, backend, fingerprint });
+  const masks = new TokenMasks();
   let untold: EngineEvent[] = [];
   let toldAt = 0;
   for (;;) {
     const rung = Atomics.load(start.bell, 0);
-    if (!obey(start, loaded.engine)) return;
+    if (!await obey(start, loaded.engine, masks)) return;
     if (loaded.engine.awaitsReaders && loaded.engine.busy) {
       // deno-lint-ignore no-explicit-any
       if (Atomics.wait(start.bell as any, 0, rung, READER_GRACE_MS) === "ok") continue;
     }
+    if (masks.stale) await masks.refresh();
     untold.push(...loaded.engine.step());
     const now = performance.now();
     if (untold.length > 0 && (now - toldAt >= TELL_MS || isAwaited(untold, loaded.engine))) {
@@ -68,7 +73,7 @@ function run(start: StartMessage): void {
 }
 
 /** Carries out all commands that have come. Returns false after `stop`. */
-function obey(start: StartMessage, engine: Engine): boolean {
+async function obey(start: StartMessage, engine: Engine, masks: TokenMasks): Promise<boolean> {
   for (;;) {
     // deno-lint-ignore no-explicit-any
     const received = receiveMessageOnPort(start.port as any);
@@ -102,7 +107,10 @@ function obey(start: StartMessage, engine: Engine): boolean {
         engine.probe(command.session, new Int32Array(command.tokens));
         break;
       case "generate":
-        engine.generate(command.session, command);
+        engine.generate(command.session, command, await maskOf(command, masks));
+        break;
+      case "vocabulary":
+        masks.learn(command);
         break;
       case "credit":
         engine.credit(command.session, command.tokens);
@@ -111,11 +119,28 @@ function obey(start: StartMessage, engine: Engine): boolean {
         engine.cancel(command.session);
         break;
       case "close":
+        masks.close(command.session);
         engine.close(command.session);
         break;
       case "stop":
         return false;
     }
+  }
+}
+
+/** Gives the mask of a generation, or throws why there is none. */
+async function maskOf(
+  { session, grammar }: Extract<Command, { type: "generate" }>,
+  masks: TokenMasks,
+): Promise<(() => TokenMask) | undefined> {
+  if (grammar === undefined) return undefined;
+  try {
+    const mask = await masks.open(session, grammar);
+    return () => mask;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
   }
 }
 

@@ -27,6 +27,7 @@ import {
 import { exportSession, importSession, type SessionState } from "./session_state.ts";
 import { Sessions } from "./sessions.ts";
 import { decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
+import type { TokenMask } from "./token_mask.ts";
 
 /** What an engine runs on. It owns none of it. */
 export interface EngineParts extends PassParts {
@@ -137,10 +138,10 @@ export class Engine implements Disposable {
     });
   }
 
-  /** Starts to generate. */
-  generate(id: number, request: GenerateRequest): void {
+  /** Starts to generate; `mask` gives what the tokens are held to, or throws. */
+  generate(id: number, request: GenerateRequest, mask?: () => TokenMask): void {
     this.#command(id, (session) => {
-      session.job = generateJob(session, request);
+      session.job = generateJob(session, request, mask?.());
     });
   }
 

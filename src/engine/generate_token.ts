@@ -18,13 +18,17 @@ export function generateToken(
   job: GenerateJob,
   scratch: SamplerScratch,
 ): GeneratedSample {
-  const sample = job.sampler.sample(scratch, session.logits, session.seen);
+  const { mask } = job;
+  const sample = job.sampler.sample(scratch, session.logits, session.seen, mask?.allowed);
+  if (mask && !mask.accept(sample.id)) {
+    throw new Error("Cannot go on: no token of the vocabulary fits the grammar");
+  }
   session.pending = sample.id;
   session.pendingIsNew = session.seen.add(sample.id);
   session.history.push(sample.id);
   job.remaining--;
   job.credit--;
-  if (job.endTokens.has(sample.id)) return { ...sample, finishReason: "stop" };
+  if (job.endTokens.has(sample.id) || mask?.complete) return { ...sample, finishReason: "stop" };
   const isFull = job.remaining === 0 || held(session) >= MOST_TOKENS;
   return isFull ? { ...sample, finishReason: "length" } : sample;
 }

@@ -1,15 +1,16 @@
 /**
  * Chooses the next token from a row of logits.
  *
- * The order is: penalties and bias, temperature, top-k, top-p, min-p, draw. The heavy work over the
- * vocabulary (arg-max, top-k, log-sum-exp) is done by operators; here only the candidates are
- * looked at.
+ * The order is: penalties, bias and mask, temperature, top-k, top-p, min-p, draw. The heavy work
+ * over the vocabulary (arg-max, top-k, log-sum-exp) is done by operators; here only the candidates
+ * are looked at.
  *
  * @module
  */
 import type { TokenLogprob } from "../options.ts";
 import type { Ops, Tensor } from "../ops.ts";
 import { Random } from "./random.ts";
+import { applyMask } from "./token_mask.ts";
 
 /** Complete sampling parameters; what they mean stands in `SamplingOptions`. */
 export interface SamplingParameters {
@@ -142,11 +143,16 @@ export class Sampler {
 
   /**
    * Chooses a token from `row[1, V]`, which stays as it is. `seen` are the ids that the session
-   * holds, for the repetition penalty.
+   * holds, for the repetition penalty; `allowed` has a bit for each token that may be chosen.
    */
-  sample(scratch: SamplerScratch, row: Tensor, seen: Iterable<number>): Sample {
+  sample(
+    scratch: SamplerScratch,
+    row: Tensor,
+    seen: Iterable<number>,
+    allowed?: Int32Array,
+  ): Sample {
     const { temperature, topLogprobs } = this.#parameters;
-    const adjusted = this.#adjust(scratch, row, seen);
+    const adjusted = this.#adjust(scratch, row, seen, allowed);
     const normalizer = scratch.logSumExp(row, 1);
     if (!Number.isFinite(normalizer)) {
       throw new Error(
@@ -166,11 +172,16 @@ export class Sampler {
     };
   }
 
-  /** The logits after penalties and bias: `row` itself when there are none. */
-  #adjust(scratch: SamplerScratch, row: Tensor, seen: Iterable<number>): Tensor {
+  /** The logits after penalties, bias and mask: `row` itself when there are none. */
+  #adjust(
+    scratch: SamplerScratch,
+    row: Tensor,
+    seen: Iterable<number>,
+    allowed: Int32Array | undefined,
+  ): Tensor {
     const { repetitionPenalty, presencePenalty, frequencyPenalty, logitBias } = this.#parameters;
     const counted = (presencePenalty !== 0 || frequencyPenalty !== 0) && this.#counts.size > 0;
-    if (repetitionPenalty === 1 && !counted && logitBias.length === 0) return row;
+    if (repetitionPenalty === 1 && !counted && logitBias.length === 0 && !allowed) return row;
     const { logits } = scratch;
     scratch.ops.read(row, logits);
     if (repetitionPenalty !== 1) {
@@ -185,6 +196,7 @@ export class Sampler {
       }
     }
     for (const [id, bias] of logitBias) logits[id]! += bias;
+    if (allowed) applyMask(logits, allowed);
     scratch.ops.write(scratch.row, logits);
     return scratch.row;
   }
@@ -243,7 +255,9 @@ export function chooseCandidate(values: Float32Array, draw: DrawParameters): num
   let kept = 0;
   let mass = 0;
   while (kept < weights.length) {
-    if (kept > 0 && (mass >= topP * total || weights[kept]! < minP)) break;
+    // A token without weight, as a mask leaves it, is never drawn.
+    const least = Math.max(minP, Number.MIN_VALUE);
+    if (kept > 0 && (mass >= topP * total || weights[kept]! < least)) break;
     mass += weights[kept++]!;
   }
   const truncated = kept < weights.length || complete || mass >= topP * total && topP < 1;

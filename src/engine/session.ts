@@ -11,6 +11,7 @@ import type { Work } from "./scheduler.ts";
 import type { PageTable } from "../model/page_table.ts";
 import { Sampler, type SamplerState } from "./sampler.ts";
 import type { TokenHistory } from "./token_history.ts";
+import type { TokenMask } from "./token_mask.ts";
 import type { TokenSet } from "./token_set.ts";
 
 /** Tokens that a session can hold, as positions are 32-bit integers in the kernels. */
@@ -40,6 +41,8 @@ export interface GenerateJob {
   readonly kind: "generate";
   readonly sampler: Sampler;
   readonly endTokens: ReadonlySet<number>;
+  /** Which tokens may come next, where not all may. */
+  readonly mask: TokenMask | undefined;
   /** Tokens that may still be generated. */
   remaining: number;
   /** Tokens that may be generated before the reader asks for more. */
@@ -112,7 +115,11 @@ export function appendJob(
 }
 
 /** The job that generates what is asked for. Throws when there is nothing to go on from. */
-export function generateJob(session: EngineSession, request: GenerateRequest): GenerateJob {
+export function generateJob(
+  session: EngineSession,
+  request: GenerateRequest,
+  mask?: TokenMask,
+): GenerateJob {
   if (held(session) === 0) {
     throw new Error("Cannot generate: the session is empty; append at least one token");
   }
@@ -120,6 +127,7 @@ export function generateJob(session: EngineSession, request: GenerateRequest): G
     kind: "generate",
     sampler: new Sampler(request.sampling, session.sampler),
     endTokens: new Set(request.endTokens),
+    mask,
     remaining: request.maxTokens,
     credit: request.credit,
   };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Grammar } from "../grammar/grammar.ts";
 import type { GeneratedToken, GenerateOptions, Reuse } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
 import { ApiError, refuse } from "./errors.ts";
@@ -132,6 +133,14 @@ async function* runChoice(
   }
 }
 
+/** What the text of an answer is held to. */
+function responseGrammar(format: GenerationBody["response_format"]): Grammar | undefined {
+  if (format?.type === "json_object") return Grammar.json();
+  if (format?.type !== "json_schema") return undefined;
+  const { schema } = format.json_schema;
+  return refuse(() => Grammar.json(schema), { param: "response_format.json_schema.schema" });
+}
+
 /** Token ids come from the client or from the tokenizer; both must fit the vocabulary. */
 function checkTokenIds(runtime: Runtime, prompts: readonly (readonly number[])[]): void {
   const { vocabularySize } = runtime.config;
@@ -165,6 +174,7 @@ export function generateOptions(runtime: Runtime, body: GenerationBody): Generat
     seed: body.seed,
     stop: body.stop,
     ignoreEos: body.ignore_eos,
+    grammar: responseGrammar(body.response_format),
   };
   const outside = Object.keys(body.logit_bias ?? {}).find((id) => Number(id) >= vocabularySize);
   if (outside !== undefined) {

@@ -20,9 +20,22 @@ const stop = z.union([stopText, z.array(stopText).max(16)], {
   error: "pass a text or a list of at most 16 texts of at least one character",
 });
 
-const responseFormat = z.strictObject({
-  type: z.literal("text", { error: 'only "text" is supported so far' }),
-});
+const jsonSchema = z.record(z.string(), z.unknown());
+
+const responseFormat = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text") }),
+  z.strictObject({ type: z.literal("json_object") }),
+  z.strictObject({
+    type: z.literal("json_schema"),
+    json_schema: z.strictObject({
+      name: z.string().nullish(),
+      description: z.string().nullish(),
+      schema: jsonSchema,
+      // A schema is always kept.
+      strict: z.boolean().nullish(),
+    }),
+  }),
+], { error: 'pass one of "text", "json_object", "json_schema"' });
 
 /** What both routes have in common. `null` is as good as absent. */
 const generation = {
@@ -43,6 +56,7 @@ const generation = {
   seed: z.int().min(0).nullish(),
   stop: stop.nullish(),
   ignore_eos: z.boolean().nullish(),
+  response_format: responseFormat.nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.strictObject({ include_usage: z.boolean().nullish() }).nullish(),
   user: z.string().nullish(),
@@ -79,7 +93,6 @@ export const chatBody = z.strictObject({
   tool_choice: z.enum(["none", "auto"], {
     error: 'only "none" and "auto" are supported so far',
   }).nullish(),
-  response_format: responseFormat.nullish(),
 });
 
 /** Body of `POST /v1/completions`. */
@@ -91,7 +104,6 @@ export const completionBody = z.strictObject({
   max_tokens: z.int().min(0).max(MOST_TOKENS).nullish(),
   logprobs: z.int().min(0).max(20).nullish(),
   echo: z.boolean().nullish(),
-  response_format: responseFormat.nullish(),
 });
 
 /** Body of `POST /tokenize`. */

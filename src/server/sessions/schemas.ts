@@ -31,7 +31,6 @@ export const generateBody = completionBody.omit({
   prompt: true,
   n: true,
   stream_options: true,
-  response_format: true,
   echo: true,
 }).extend({ max_tokens: chatBody.shape.max_tokens });
 

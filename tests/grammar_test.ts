@@ -1,0 +1,221 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { Ajv2020 as Ajv } from "ajv/dist/2020.js";
+import { Grammar } from "../src/grammar/grammar.ts";
+import { loadXgrammar } from "../src/grammar/xgrammar.ts";
+import type { GenerateOptions } from "../src/options.ts";
+import { loadFable } from "./fable.ts";
+import { checkSchemas, generate } from "./schemas.ts";
+
+Deno.test("generate() gives values of random schemas", async () => {
+  await using runtime = await loadFable({ sessions: 16 });
+  await checkSchemas(runtime, 20);
+});
+
+/** Schemas that are refused, and a part of the sentence. */
+const REFUSED: readonly [schema: unknown, words: string][] = [
+  [null, "The schema is no schema"],
+  [{ type: "text" }, '"/type" is wrong: pass one as one of object'],
+  [{ type: "array", uniqueItems: true }, '"/uniqueItems" cannot be kept here'],
+  [{ properties: { a: { type: "integer", multipleOf: 2 } } }, '"/properties/a/multipleOf"'],
+  [{ not: { type: "null" } }, '"/not" cannot be kept'],
+  [{ type: "string", pattern: "a" }, '"/pattern" cannot be kept'],
+  [{ type: "string", maxLength: 5000 }, "at most 1000 characters"],
+  [{ type: "string", minLength: 3, maxLength: 2 }, "its least length is more"],
+  [{ type: "string", minLength: -1 }, '"/minLength" is wrong: pass one as a whole number'],
+  [{ type: "array", minItems: 2, maxItems: 1 }, '"/minItems"'],
+  [{ type: "array", prefixItems: [{}], items: false, minItems: 2 }, '"/minItems"'],
+  [{ type: "integer", minimum: 1.2, maximum: 1.8 }, "no whole number"],
+  [{ type: "number", minimum: 2, maximum: 1 }, "no number lies"],
+  [{ type: "number", minimum: 1e-30 }, "too many digits"],
+  [{ type: "number", minimum: "0" }, '"/minimum" is wrong: pass one as a number'],
+  [{ enum: [] }, '"/enum" is wrong'],
+  [{ type: "string", enum: [1] }, "with a value of its type"],
+  [{ oneOf: [{ type: "number" }, { type: "integer" }] }, '"/oneOf"'],
+  [{ allOf: [{}, {}] }, '"/allOf"'],
+  [{ anyOf: [{}], type: "string" }, '"/type" cannot be kept here'],
+  [{ $ref: "#/$defs/none" }, "to something that is there"],
+  [{ $ref: "other.json" }, '"/$ref"'],
+  [{ $ref: "#" }, '"#" is defined by itself'],
+  [
+    {
+      $ref: "#/$defs/a",
+      $defs: { a: { anyOf: [{ type: "null" }, { $ref: "#/$defs/b" }] }, b: { $ref: "#/$defs/a" } },
+    },
+    "is defined by itself",
+  ],
+  [{ required: ["a"], additionalProperties: false }, '"/required"'],
+  [{ enum: Array.from({ length: 50_000 }, (_, i) => `value ${i}`) }, "too large"],
+];
+
+Deno.test("Grammar.json() names what of a schema it cannot keep", () => {
+  for (const [schema, words] of REFUSED) {
+    const error = assertThrows(() => Grammar.json(schema), JSON.stringify(schema).slice(0, 99));
+    assert(error instanceof TypeError || error instanceof RangeError);
+    assertStringIncludes(error.message, words);
+  }
+});
+
+/** Schemas beyond the random ones. */
+const SCHEMAS: readonly object[] = [
+  {
+    $ref: "#/$defs/list",
+    $defs: { list: { type: ["object", "null"], properties: { next: { $ref: "#/$defs/list" } } } },
+  },
+  {
+    type: "array",
+    prefixItems: [{ const: "a" }, { type: "boolean" }],
+    items: { type: "null" },
+    maxItems: 4,
+  },
+  {
+    oneOf: [{ type: "string", enum: ["x", 1] }, { type: "integer", minimum: -3, maximum: -1 }],
+    title: "Either",
+  },
+  { type: "number", minimum: -0.25, maximum: -0.125 },
+  { type: "number", minimum: 0, maximum: 1 },
+  { type: "integer", exclusiveMinimum: -1, exclusiveMaximum: 1 },
+  { allOf: [{ type: "array", items: { type: "array", maxItems: 0 }, minItems: 1, maxItems: 3 }] },
+];
+
+Deno.test("generate() gives values of schemas of every kind", async () => {
+  await using runtime = await loadFable({ sessions: 9 });
+  const ajv = new Ajv({ strictTypes: false, strictTuples: false, strictRequired: false });
+  await Promise.all(SCHEMAS.map(async (schema) => {
+    for (let seed = 0; seed < 3; seed++) {
+      const options = { grammar: Grammar.json(schema), temperature: 1.5, topP: 1, seed };
+      const text = await generate(runtime, options);
+      const isValid = ajv.validate(schema, JSON.parse(text));
+      assert(isValid, `${text} is not of ${JSON.stringify(schema)}: ${ajv.errorsText()}`);
+    }
+  }));
+});
+
+Deno.test("generate() is held to a grammar however it samples", async () => {
+  await using runtime = await loadFable();
+  const grammar = Grammar.json({ enum: ["fox", "wolf"] });
+  const samplings: GenerateOptions[] = [
+    { temperature: 0 },
+    { temperature: 2, topK: 1 },
+    { temperature: 1, topP: 0.1 },
+    { temperature: 1, minP: 0.9 },
+    { temperature: 0, repetitionPenalty: 2, ignoreEos: true },
+    { temperature: 1, topLogprobs: 2, lookahead: 4 },
+  ];
+  for (const sampling of samplings) {
+    const text = await generate(runtime, { grammar, seed: 1, ...sampling });
+    assert(["fox", "wolf"].includes(JSON.parse(text)), text);
+  }
+});
+
+Deno.test("generate() gives the same in a batch with others as alone", async () => {
+  await using runtime = await loadFable({ sessions: 3 });
+  const grammar = Grammar.json({
+    type: "array",
+    items: { type: "integer" },
+    minItems: 4,
+    maxItems: 9,
+  });
+  const options = { grammar, temperature: 1, topP: 1, seed: 4 };
+  const alone = await generate(runtime, options);
+  const free = { temperature: 1, seed: 4, maxTokens: 40, ignoreEos: true };
+  await using other = await runtime.session();
+  await other.append("Once", { logits: "none" });
+  const [first, second] = await Promise.all([
+    generate(runtime, options),
+    generate(runtime, { ...options, grammar: Grammar.json({ type: "boolean" }) }),
+    Array.fromAsync(other.generate(free)),
+  ]);
+  assertEquals(first, alone);
+  assertEquals(typeof JSON.parse(second), "boolean");
+});
+
+Deno.test("generate() is free again after a generation with a grammar", async () => {
+  await using runtime = await loadFable();
+  await using session = await runtime.session();
+  await session.append("Once upon a time", { logits: "none" });
+  const held = session.generate({ grammar: Grammar.json(), maxTokens: 3, seed: 1 });
+  assertEquals((await Array.fromAsync(held)).at(-1)?.finishReason, "length");
+  const free = await Array.fromAsync(session.generate({ maxTokens: 30, temperature: 0 }));
+  assertEquals(free.length, 30);
+  assertThrows(() => JSON.parse(free.map(({ text }) => text).join("")));
+});
+
+/** Texts that are in a schema's grammar, and texts that are not. */
+const TEXTS: readonly [schema: object, good: string[], bad: string[]][] = [
+  [
+    {
+      properties: { ab: { const: 1 }, "aß": { const: 2 }, 'q"': { const: 3 } },
+      required: ["ab"],
+      additionalProperties: { enum: ["x"] },
+    },
+    [
+      '{"ab": 1}',
+      '{"ab": 1, "aß": 2, "q\\"": 3}',
+      '{"ab": 1, "a": "x", "abc": "x", "": "x", "b": "x", "ac": "x", "aßß": "x", "ß": "x"}',
+    ],
+    [
+      "{}",
+      '{"ab": "x"}',
+      '{"ab": 1, "ab": "x"}',
+      '{"ab": 1, "a\\u0062": "x"}',
+      '{"ab": 1, "aß": "x"}',
+      '{"ab": 1, "c": 1}',
+      '{"ab": 1, "c": "x",}',
+      '{"ab": 1 }',
+    ],
+  ],
+  [
+    { required: ["ab", "b"], additionalProperties: { enum: [1, true] } },
+    ['{"ab": 1, "b": true}', '{"ab": 1, "b": true, "c": 1}'],
+    ['{"ab": 1}', '{"b": 1, "c": 1}', '{"ab": 1, "b": true, "b": 1}'],
+  ],
+  [
+    { type: "string", minLength: 1, maxLength: 3 },
+    ['"a"', '"äöü"', '"🦊🦊🦊"', '"\\n\\"\\\\"', '" ~\x7f"'],
+    ['""', '"abcd"', '"\n"', '"\t"', '"\0"', '"""', '"\\"', '"\\x"', "a"],
+  ],
+  [{ type: "string" }, ['""', `"${"tale ".repeat(99)}"`], ['"', '"a', '"\u001f"']],
+  [
+    { type: "integer", minimum: -12, maximum: 105 },
+    ["-12", "-9", "-1", "0", "7", "10", "99", "100", "105"],
+    ["-13", "-20", "-0", "00", "01", "106", "110", "1000", "1.0", "1e1", "-", ""],
+  ],
+  [
+    { type: "number", minimum: -0.25, maximum: 3 },
+    ["-0.25", "-0.05", "0.00", "2.99", "2.999", "3.00"],
+    ["-0.26", "-0.251", "-1.00", "3.001", "4.00", "3.", ".5", "03.00"],
+  ],
+  [
+    { type: "number", exclusiveMinimum: 0, exclusiveMaximum: 1 },
+    ["0.01", "0.99", "0.5000", "0.989"],
+    ["0.00", "0.001", "1.00", "-0.50"],
+  ],
+  [{ type: "number" }, ["0", "-0.5", "12.25"], ["1e5", "01", "1.", "+1", "NaN"]],
+  [{ type: "array", maxItems: 0 }, ["[]"], ["[1]"]],
+  [{ type: "array", items: { const: 1 }, minItems: 2 }, ["[1, 1]", "[1, 1, 1]"], ["[1]", "[1,1]"]],
+  [
+    { enum: ["\b\f\\b", { a: [1, { b: null }] }] },
+    ['{"a": [1, {"b": null}]}', '"\\b\\f\\\\b"'],
+    [],
+  ],
+  [{}, ['{"a": [1, "b", {"c": null}, [], {}]}', "true", '"x"'], ["", "[1", "{a: 1}"]],
+];
+
+Deno.test("Grammar.json() has the texts of its schema and no others", async () => {
+  const library = await loadXgrammar();
+  const end = 1;
+  const info = await library.TokenizerInfo.createTokenizerInfo(["a", "b"], "byte_level", false, 2, [
+    end,
+  ]);
+  const compiler = await library.GrammarCompiler.createGrammarCompiler(info, false);
+  for (const [schema, good, bad] of TEXTS) {
+    const compiled = await compiler.compileGrammar(Grammar.json(schema).text);
+    const matcher = await library.GrammarMatcher.createGrammarMatcher(compiled);
+    const has = (text: string) => {
+      matcher.reset();
+      return (text === "" || matcher._debugAcceptString(text)) && matcher.acceptToken(end);
+    };
+    for (const text of good) assert(has(text), `${JSON.stringify(schema)} lacks ${text}`);
+    for (const text of bad) assert(!has(text), `${JSON.stringify(schema)} has ${text}`);
+  }
+});
