@@ -13,6 +13,10 @@ const TEMPLATE_TOKENS = ["bos_token", "eos_token"];
 /** Token that ends a turn of a conversation. Base models are often configured without it. */
 const END_OF_TURN = "<|im_end|>";
 
+/** What stands around the call of a tool in an answer, where the model is of the Qwen family. */
+export const CALL_BEGIN = "<tool_call>";
+export const CALL_END = "</tool_call>";
+
 /** What a chat template is rendered with besides the messages. */
 export interface TemplateOptions {
   readonly tools?: readonly unknown[];

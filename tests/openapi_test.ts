@@ -10,6 +10,9 @@ const CHAT = "/v1/chat/completions";
 const COMPLETIONS = "/v1/completions";
 const USER = [{ role: "user", content: "Tell me a story about a fox." }];
 
+const WAIT = { type: "function", function: { name: "wait" } };
+const END = { 2047: 100 };
+
 async function description(app: Hono, path = "/openapi.json"): Promise<Json> {
   const response = await app.request(path);
   assertEquals(response.status, 200);
@@ -37,6 +40,7 @@ Deno.test("GET /openapi.json describes the answers as they come", async () => {
     ["/v1/models/{id}", "/v1/models/fable"],
     [CHAT, CHAT, { messages: USER, max_tokens: 4 }],
     [CHAT, CHAT, { messages: USER, max_tokens: 4, n: 2, logprobs: true, top_logprobs: 2 }],
+    [CHAT, CHAT, { messages: USER, tools: [WAIT], tool_choice: "required", logit_bias: END }],
     [COMPLETIONS, COMPLETIONS, { prompt: "Once" }],
     [COMPLETIONS, COMPLETIONS, { prompt: "Once", logprobs: 2 }],
     [COMPLETIONS, COMPLETIONS, { prompt: "Once", logprobs: 1, echo: true, max_tokens: 0 }],

@@ -8,6 +8,10 @@ const CHAT = "/v1/chat/completions";
 const COMPLETIONS = "/v1/completions";
 const USER = [{ role: "user", content: "Hello" }];
 
+function tool(fields: object): object {
+  return { type: "function", function: { name: "look", ...fields } };
+}
+
 /** Bodies that are refused: the route, the body, the parameter, and a part of the sentence. */
 const REFUSED: readonly [path: string, body: unknown, param: string | null, words: string][] = [
   [CHAT, "{", null, "not valid JSON"],
@@ -52,7 +56,49 @@ const REFUSED: readonly [path: string, body: unknown, param: string | null, word
   [CHAT, { messages: USER, logprobs: true, top_logprobs: 21 }, "top_logprobs", "at most 20"],
   [CHAT, { messages: USER, top_logprobs: 2 }, "top_logprobs", 'needs "logprobs"'],
   [CHAT, { messages: USER, tools: "x" }, "tools", 'is "x": pass a list'],
-  [CHAT, { messages: USER, tool_choice: "required" }, "tool_choice", 'only "none" and "auto"'],
+  [CHAT, { messages: USER, tool_choice: "always" }, "tool_choice", 'pass "none", "auto"'],
+  [CHAT, { messages: USER, tool_choice: "required" }, "tool_choice", 'pass "tools" as well'],
+  [CHAT, { messages: USER, tools: [{ type: "function" }] }, "tools[0].function", "is missing"],
+  [CHAT, { messages: USER, tools: [tool({ kind: 1 })] }, "tools[0].function.kind", "not a para"],
+  [CHAT, { messages: USER, tools: [tool({ name: "a b" })] }, "tools[0].function.name", "letters"],
+  [
+    CHAT,
+    { messages: USER, tools: [tool({ parameters: { not: {} } })], tool_choice: "required" },
+    "tools",
+    'The parameters of "look" are wrong: The schema\'s "/not"',
+  ],
+  [
+    CHAT,
+    {
+      messages: USER,
+      tools: [tool({})],
+      tool_choice: { type: "function", function: { name: "x" } },
+    },
+    "tool_choice",
+    'names "x": name one of "tools"',
+  ],
+  [
+    CHAT,
+    {
+      messages: USER,
+      tools: [tool({})],
+      tool_choice: "required",
+      response_format: { type: "json_object" },
+    },
+    "tool_choice",
+    'leave "response_format" out',
+  ],
+  [
+    CHAT,
+    {
+      messages: [{
+        role: "assistant",
+        tool_calls: [{ id: "1", type: "function", function: { name: "f", arguments: "[1]" } }],
+      }],
+    },
+    "messages[0].tool_calls[0].function.arguments",
+    "not the text of a JSON object",
+  ],
   [
     CHAT,
     { messages: USER, response_format: { type: "yaml" } },

@@ -3,8 +3,16 @@
  *
  * @module
  */
+import { CALL_BEGIN, CALL_END } from "../chat.ts";
 import { SchemaGrammar } from "./json_schema.ts";
-import { Rules } from "./rules.ts";
+import { literal, oneOf, Rules } from "./rules.ts";
+
+/** A function that can be called. */
+export interface ToolFunction {
+  readonly name: string;
+  /** JSON schema of the arguments; without it there are none. */
+  readonly parameters?: unknown;
+}
 
 /** A set of texts that a generation is held to. */
 export class Grammar {
@@ -25,5 +33,35 @@ export class Grammar {
   static json(schema: unknown = { type: "object" }): Grammar {
     const rules = new Rules();
     return new Grammar(rules.text(new SchemaGrammar(rules, schema).expression()));
+  }
+
+  /**
+   * One to `most` calls of these functions, as models of the Qwen family write them.
+   *
+   * @throws {TypeError} The parameters of a function have something that cannot be kept.
+   */
+  static toolCalls(
+    functions: readonly ToolFunction[],
+    { most = Infinity }: { most?: number } = {},
+  ): Grammar {
+    const rules = new Rules();
+    const end = literal(`}\n${CALL_END}`);
+    const calls = functions.map(({ name, parameters }) => {
+      const begin = literal(`${CALL_BEGIN}\n{"name": ${JSON.stringify(name)}, "arguments": `);
+      return rules.add(`${begin} ${parametersOf(rules, name, parameters)} ${end}`);
+    });
+    const call = rules.add(oneOf(calls));
+    const more = rules.repeated(`${literal("\n")} ${call}`, 0, most - 1);
+    return new Grammar(rules.text(`${call} ${more}`));
+  }
+}
+
+function parametersOf(rules: Rules, name: string, schema: unknown): string {
+  try {
+    const none = { type: "object", additionalProperties: false };
+    return new SchemaGrammar(rules, schema ?? none).expression();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new TypeError(`The parameters of "${name}" are wrong: ${error.message}`);
   }
 }

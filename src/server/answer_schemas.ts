@@ -66,6 +66,14 @@ const completionLogprobs = z.strictObject({
   text_offset: z.array(count),
 }).nullable();
 
+const toolCall = {
+  id: z.string(),
+  type: z.literal("function"),
+  function: z.strictObject({ name: z.string(), arguments: z.string() }),
+};
+
+const chatFinishReason = z.enum(["stop", "length", "tool_calls"]);
+
 /** What all answers to a generation begin with. */
 const envelope = { id: z.string(), created: count, model: z.string() };
 
@@ -77,11 +85,12 @@ export const chatAnswer = z.strictObject({
     index: count,
     message: z.strictObject({
       role: z.literal("assistant"),
-      content: z.string(),
+      content: z.string().nullable(),
       refusal: z.null(),
+      tool_calls: z.array(z.strictObject(toolCall)).optional(),
     }),
     logprobs: chatLogprobs,
-    finish_reason: finishReason,
+    finish_reason: chatFinishReason,
   })),
   usage,
 });
@@ -96,9 +105,10 @@ export const chatChunk = z.strictObject({
       role: z.literal("assistant").optional(),
       content: z.string().optional(),
       refusal: z.null().optional(),
+      tool_calls: z.array(z.strictObject({ index: count, ...toolCall })).optional(),
     }),
     logprobs: chatLogprobs,
-    finish_reason: finishReason.nullable(),
+    finish_reason: chatFinishReason.nullable(),
   })),
   usage: chunkUsage,
 });

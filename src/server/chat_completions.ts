@@ -4,15 +4,15 @@
  * @module
  */
 import type { Context } from "hono";
-import type { ChatMessage } from "../options.ts";
-import type { Runtime } from "../runtime.ts";
-import { type ChoiceFormat, respond } from "./answer.ts";
+import { Grammar } from "../grammar/grammar.ts";
+import { respond } from "./answer.ts";
 import { chatAnswer, chatChunk } from "./answer_schemas.ts";
+import { chatFormat } from "./chat_format.ts";
 import type { ServerContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
 import { ApiError, refuse } from "./errors.ts";
 import { checkModel, planChoices } from "./generation.ts";
-import { chatLogprobs } from "./logprobs.ts";
+import { templateMessage } from "./messages.ts";
 import { type ChatBody, chatBody } from "./schemas.ts";
 
 /** Answers a conversation. */
@@ -31,16 +31,19 @@ async function answerChat(c: Context, server: ServerContext, body: ChatBody): Pr
   checkModel(runtime, body.model);
   const topLogprobs = wantedLogprobs(body);
   const tools = body.tool_choice === "none" ? undefined : body.tools ?? undefined;
-  const prompt = refuse(
-    () => runtime.chatTokens(body.messages.map(templateMessage), tools ? { tools } : {}),
-    { param: "messages" },
-  );
+  const grammar = forcedCalls(body);
+  const messages = body.messages.map(templateMessage);
+  const prompt = refuse(() => runtime.chatTokens(messages, tools ? { tools } : {}), {
+    param: "messages",
+  });
   const maxTokens = body.max_completion_tokens ?? body.max_tokens;
   const choices = planChoices(runtime, body, [prompt], {
     ...(maxTokens ? { maxTokens } : {}),
     ...(topLogprobs ? { topLogprobs } : {}),
+    ...(grammar ? { grammar } : {}),
   });
-  const format = chatFormat(runtime, body.logprobs ?? false);
+  const wanted = { logprobs: body.logprobs ?? false, tools: tools !== undefined };
+  const format = chatFormat(runtime, wanted);
   return await respond(c, { server, body, prompts: [prompt], choices, format });
 }
 
@@ -53,51 +56,20 @@ function wantedLogprobs({ logprobs, top_logprobs }: ChatBody): number {
   return top_logprobs ?? 0;
 }
 
-/** A message in the form that chat templates know. */
-export function templateMessage(message: ChatBody["messages"][number]): ChatMessage {
-  const { role, content, name, tool_calls, tool_call_id } = message;
-  const text = Array.isArray(content) ? content.map((part) => part.text).join("") : content;
-  return {
-    // Templates are older than this role, which took the place of "system".
-    role: role === "developer" ? "system" : role,
-    content: text ?? "",
-    ...(name ? { name } : {}),
-    ...(tool_calls ? { tool_calls } : {}),
-    ...(tool_call_id ? { tool_call_id } : {}),
-  };
-}
-
-function chatFormat(runtime: Runtime, withLogprobs: boolean): ChoiceFormat {
-  return {
-    prefix: "chatcmpl",
-    object: "chat.completion",
-    chunkObject: "chat.completion.chunk",
-    whole: ({ index, text, tokens, finishReason }) => ({
-      index,
-      message: { role: "assistant", content: text, refusal: null },
-      logprobs: withLogprobs ? chatLogprobs(runtime, tokens) : null,
-      finish_reason: finishReason,
-    }),
-    opening: (index) => ({
-      index,
-      delta: { role: "assistant", content: "", refusal: null },
-      logprobs: null,
-      finish_reason: null,
-    }),
-    chunk: (token) => {
-      if (token.token.text === "" && !withLogprobs) return undefined;
-      return {
-        index: token.choice,
-        delta: { content: token.token.text },
-        logprobs: withLogprobs ? chatLogprobs(runtime, [token]) : null,
-        finish_reason: null,
-      };
-    },
-    closing: (index, finishReason) => ({
-      index,
-      delta: {},
-      logprobs: null,
-      finish_reason: finishReason,
-    }),
-  };
+/** The calls that an answer has to be, where the request says so. */
+function forcedCalls({ tools, tool_choice, response_format }: ChatBody): Grammar | undefined {
+  if (!tool_choice || tool_choice === "none" || tool_choice === "auto") return undefined;
+  const wrong = (message: string) => new ApiError(400, message, { param: "tool_choice" });
+  if (!tools?.length) throw wrong(`"tool_choice" asks for a call: pass "tools" as well`);
+  if (response_format && response_format.type !== "text") {
+    throw wrong(`"tool_choice" asks for a call: leave "response_format" out`);
+  }
+  const functions = tools.map((tool) => tool.function);
+  if (tool_choice === "required") {
+    return refuse(() => Grammar.toolCalls(functions), { param: "tools" });
+  }
+  const { name } = tool_choice.function;
+  const chosen = functions.find((tool) => tool.name === name);
+  if (!chosen) throw wrong(`"tool_choice" names "${name}": name one of "tools"`);
+  return refuse(() => Grammar.toolCalls([chosen], { most: 1 }), { param: "tools" });
 }

@@ -71,16 +71,42 @@ const content = z.union([z.string(), z.array(textPart)], {
   error: 'pass a text or a list of parts of type "text"',
 });
 
+const functionName = z.string().regex(/^[\w-]{1,64}$/, {
+  error: "pass 1 to 64 letters, digits, _ and -",
+});
+
+const toolCall = z.strictObject({
+  id: z.string(),
+  type: z.literal("function"),
+  function: z.strictObject({ name: functionName, arguments: z.string() }),
+});
+
 const message = z.strictObject({
   role: z.enum(["system", "developer", "user", "assistant", "tool"]),
   content: content.nullish(),
   name: z.string().nullish(),
-  tool_calls: z.array(z.unknown()).nullish(),
+  tool_calls: z.array(toolCall).nullish(),
   tool_call_id: z.string().nullish(),
   refusal: z.null().optional(),
 });
 
-const tools = z.array(z.record(z.string(), z.unknown()));
+const tools = z.array(z.strictObject({
+  type: z.literal("function"),
+  function: z.strictObject({
+    name: functionName,
+    description: z.string().nullish(),
+    parameters: jsonSchema.nullish(),
+    strict: z.boolean().nullish(),
+  }),
+}));
+
+const toolChoice = z.union([
+  z.enum(["none", "auto", "required"]),
+  z.strictObject({
+    type: z.literal("function"),
+    function: z.strictObject({ name: functionName }),
+  }),
+], { error: 'pass "none", "auto", "required", or { type: "function", function: { name } }' });
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatBody = z.strictObject({
@@ -90,9 +116,7 @@ export const chatBody = z.strictObject({
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
   tools: tools.nullish(),
-  tool_choice: z.enum(["none", "auto"], {
-    error: 'only "none" and "auto" are supported so far',
-  }).nullish(),
+  tool_choice: toolChoice.nullish(),
 });
 
 /** Body of `POST /v1/completions`. */

@@ -6,9 +6,9 @@
 import type { Runtime } from "../runtime.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { applyTemplateAnswer, detokenizeAnswer, tokenizeAnswer } from "./answer_schemas.ts";
-import { templateMessage } from "./chat_completions.ts";
 import { endpoint } from "./endpoint.ts";
 import { ApiError, refuse } from "./errors.ts";
+import { templateMessage } from "./messages.ts";
 import { applyTemplateBody, detokenizeBody, tokenizeBody } from "./schemas.ts";
 
 /** Text to token ids. */
@@ -55,9 +55,8 @@ export const applyTemplate = endpoint({
       addGenerationPrompt: add_generation_prompt ?? true,
       ...(tools ? { tools } : {}),
     };
-    const prompt = refuse(() => runtime.chatText(messages.map(templateMessage), options), {
-      param: "messages",
-    });
+    const list = messages.map(templateMessage);
+    const prompt = refuse(() => runtime.chatText(list, options), { param: "messages" });
     return c.json({ prompt });
   },
 });

@@ -7,8 +7,8 @@ import { snapshotFacts } from "../../engine/snapshot.ts";
 import type { ChatMessage } from "../../options.ts";
 import type { Runtime } from "../../runtime.ts";
 import type { Session } from "../../session.ts";
-import { templateMessage } from "../chat_completions.ts";
 import { ApiError, refuse } from "../errors.ts";
+import { templateMessage } from "../messages.ts";
 import type { AppendBody } from "./schemas.ts";
 
 /** The token ids of a body. Throws an {@linkcode ApiError} unless it has one of the three. */
