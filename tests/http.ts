@@ -27,7 +27,9 @@ export async function ask(app: Hono, path: string, body: unknown): Promise<Json>
 /** The `data` of all events of a stream. */
 export async function events(response: Response): Promise<string[]> {
   const parts = (await response.text()).split("\n\n");
-  return parts.filter((part) => part !== "").map((part) => part.replace(/^data: /, ""));
+  return parts.filter((part) => part !== "").map((part) =>
+    part.replace(/^(event: .*\n)?data: /, "")
+  );
 }
 
 /** The JSON of all events of a stream that ended as it should. */

@@ -11,6 +11,7 @@ const COMPLETIONS = "/v1/completions";
 const USER = [{ role: "user", content: "Tell me a story about a fox." }];
 
 const WAIT = { type: "function", function: { name: "wait" } };
+const CALL = { type: "function", name: "wait" };
 const END = { 2047: 100 };
 
 async function description(app: Hono, path = "/openapi.json"): Promise<Json> {
@@ -44,6 +45,8 @@ Deno.test("GET /openapi.json describes the answers as they come", async () => {
     [COMPLETIONS, COMPLETIONS, { prompt: "Once" }],
     [COMPLETIONS, COMPLETIONS, { prompt: "Once", logprobs: 2 }],
     [COMPLETIONS, COMPLETIONS, { prompt: "Once", logprobs: 1, echo: true, max_tokens: 0 }],
+    ["/v1/responses", "/v1/responses", { input: "Once", max_output_tokens: 4 }],
+    ["/v1/responses", "/v1/responses", { input: "Once", tools: [CALL], tool_choice: CALL }],
     ["/tokenize", "/tokenize", { content: "Once" }],
     ["/tokenize", "/tokenize", { content: "🦊", with_pieces: true }],
     ["/detokenize", "/detokenize", { tokens: [1484] }],
@@ -55,7 +58,8 @@ Deno.test("GET /openapi.json describes the answers as they come", async () => {
     const form = described(document, path, body ? "post" : "get", "application/json");
     form.parse(await response.json());
     if (!body || !document.paths[path].post.responses[200].content["text/event-stream"]) continue;
-    const stream = { ...body, stream: true, stream_options: { include_usage: true } };
+    const usage = path.includes("completions") ? { stream_options: { include_usage: true } } : {};
+    const stream = { ...body, ...usage, stream: true };
     const events = described(document, path, "post", "text/event-stream");
     for (const chunk of await chunks(await app.request(request, post(stream)))) events.parse(chunk);
   }

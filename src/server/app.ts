@@ -16,6 +16,8 @@ import { ApiError, errorResponse, shuttingDown, toApiError } from "./errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { health } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
+import { RESPONSE_ENDPOINTS } from "./responses/endpoints.ts";
+import { KeptResponses } from "./responses/kept.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
 import { applyTemplate, detokenize, tokenize } from "./tokenization.ts";
 
@@ -35,6 +37,7 @@ const ENDPOINTS: readonly Endpoint[] = [
   showModel,
   chatCompletions,
   completions,
+  ...RESPONSE_ENDPOINTS,
   tokenize,
   detokenize,
   applyTemplate,
@@ -60,7 +63,8 @@ const CLIENT_CLOSED_REQUEST = 499;
 export function createServer(runtime: Runtime, options: ServerOptions = {}): Hono {
   const { maxBodyBytes = 4 * 1024 * 1024, signal, log = () => {} } = options;
   const created = Math.floor(Date.now() / 1000);
-  const server: ServerContext = { runtime, created, shutdown: signal, log };
+  const responses = new KeptResponses();
+  const server: ServerContext = { runtime, created, shutdown: signal, log, responses };
   const app = new OpenAPIHono<BlankEnv>();
   app.use(logRequests(log));
   app.use(async (_, next) => {

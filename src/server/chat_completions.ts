@@ -57,7 +57,12 @@ function wantedLogprobs({ logprobs, top_logprobs }: ChatBody): number {
 }
 
 /** The calls that an answer has to be, where the request says so. */
-function forcedCalls({ tools, tool_choice, response_format }: ChatBody): Grammar | undefined {
+export function forcedCalls(
+  { tools, tool_choice, response_format }: Pick<
+    ChatBody,
+    "tools" | "tool_choice" | "response_format"
+  >,
+): Grammar | undefined {
   if (!tool_choice || tool_choice === "none" || tool_choice === "auto") return undefined;
   const wrong = (message: string) => new ApiError(400, message, { param: "tool_choice" });
   if (!tools?.length) throw wrong(`"tool_choice" asks for a call: pass "tools" as well`);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Runtime } from "../runtime.ts";
+import type { KeptResponses } from "./responses/kept.ts";
 
 /** A server's model and its surroundings. */
 export interface ServerContext {
@@ -13,4 +14,5 @@ export interface ServerContext {
   /** Aborted when the server goes down. */
   readonly shutdown: AbortSignal | undefined;
   readonly log: (line: string) => void;
+  readonly responses: KeptResponses;
 }

@@ -5,6 +5,7 @@
  */
 import type { ChatMessage } from "../options.ts";
 import { isRecord } from "../json_fields.ts";
+import type { Runtime } from "../runtime.ts";
 import { ApiError } from "./errors.ts";
 import type { ChatBody } from "./schemas.ts";
 
@@ -41,4 +42,22 @@ function argumentsOf(text: string, param: string): object {
     param,
     code: "invalid_value",
   });
+}
+
+/**
+ * What the chat template writes between an answer and the next one, where messages come between, as
+ * token ids; `undefined` when it cannot go on after an answer. `last` is the answer's last token,
+ * which may be the very one that the template puts at its end.
+ */
+export function tokensAfterAnswer(
+  runtime: Runtime,
+  messages: readonly ChatMessage[],
+  last: number | undefined,
+): number[] | undefined {
+  const question = [{ role: "user", content: "" }];
+  const before = runtime.chatTokens(question);
+  const all = runtime.chatTokens([...question, { role: "assistant", content: "" }, ...messages]);
+  if (before.some((id, i) => all[i] !== id)) return undefined;
+  const rest = all.slice(before.length);
+  return rest[0] === last ? rest.slice(1) : rest;
 }

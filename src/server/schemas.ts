@@ -9,7 +9,7 @@ import { z } from "zod";
 export const MAX_CHOICES = 128;
 
 const MOST_TOKENS = 2 ** 31 - 1;
-const count = z.int().min(1).max(MOST_TOKENS);
+export const count = z.int().min(1).max(MOST_TOKENS);
 const tokenIds = z.array(z.int().min(0)).min(1);
 
 const stopText = z.string().min(1).refine((text) => text.isWellFormed(), {
@@ -20,7 +20,7 @@ const stop = z.union([stopText, z.array(stopText).max(16)], {
   error: "pass a text or a list of at most 16 texts of at least one character",
 });
 
-const jsonSchema = z.record(z.string(), z.unknown());
+export const jsonSchema = z.record(z.string(), z.unknown());
 
 const responseFormat = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text") }),
@@ -38,7 +38,7 @@ const responseFormat = z.discriminatedUnion("type", [
 ], { error: 'pass one of "text", "json_object", "json_schema"' });
 
 /** What both routes have in common. `null` is as good as absent. */
-const generation = {
+export const generation = {
   model: z.string().max(1000).nullish(),
   max_tokens: count.nullish(),
   n: z.int().min(1).max(MAX_CHOICES).nullish(),
@@ -71,7 +71,7 @@ const content = z.union([z.string(), z.array(textPart)], {
   error: 'pass a text or a list of parts of type "text"',
 });
 
-const functionName = z.string().regex(/^[\w-]{1,64}$/, {
+export const functionName = z.string().regex(/^[\w-]{1,64}$/, {
   error: "pass 1 to 64 letters, digits, _ and -",
 });
 

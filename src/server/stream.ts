@@ -14,7 +14,7 @@ export interface StreamEvents {
 }
 
 /**
- * Responds with each value that `produce` makes as one event, then `[DONE]`. What fails before the
+ * Responds with each value that `produce` makes as one event, of its `type` if it has one, then `[DONE]`. What fails before the
  * first value is thrown, so that it still gets a status of its own; a later failure becomes the
  * last event. The signal that `produce` gets is aborted when the client goes away, and its
  * generator is then closed.
@@ -43,7 +43,7 @@ export async function streamEvents(
       try {
         const { done, value } = ready ?? await values.next();
         ready = undefined;
-        controller.enqueue(event(done ? "[DONE]" : JSON.stringify(value)));
+        controller.enqueue(done ? event("[DONE]") : event(JSON.stringify(value), typeOf(value)));
         if (done) end(controller);
       } catch (error) {
         if (left.aborted) return;
@@ -64,6 +64,11 @@ export async function streamEvents(
 
 const encoder = new TextEncoder();
 
-function event(data: string): Uint8Array {
-  return encoder.encode(`data: ${data}\n\n`);
+function event(data: string, type?: string): Uint8Array {
+  return encoder.encode(`${type === undefined ? "" : `event: ${type}\n`}data: ${data}\n\n`);
+}
+
+/** The type of a value that has one. */
+function typeOf(value: object): string | undefined {
+  return "type" in value && typeof value.type === "string" ? value.type : undefined;
 }

@@ -8,7 +8,7 @@ import type { ChatMessage } from "../../options.ts";
 import type { Runtime } from "../../runtime.ts";
 import type { Session } from "../../session.ts";
 import { ApiError, refuse } from "../errors.ts";
-import { templateMessage } from "../messages.ts";
+import { templateMessage, tokensAfterAnswer } from "../messages.ts";
 import type { AppendBody } from "./schemas.ts";
 
 /** The token ids of a body. Throws an {@linkcode ApiError} unless it has one of the three. */
@@ -49,20 +49,12 @@ async function messageTokens(
   session: Session,
   messages: readonly ChatMessage[],
 ): Promise<readonly number[]> {
-  const tokensOf = (list: readonly ChatMessage[]) =>
-    refuse(() => runtime.chatTokens(list), { param: "messages" });
-  if (session.position === 0) return tokensOf(messages);
-  // After an answer comes what the template writes between an empty one and the next message.
-  const question = [{ role: "user", content: "" }];
-  const before = tokensOf(question);
-  const all = tokensOf([...question, { role: "assistant", content: "" }, ...messages]);
-  if (before.some((id, i) => all[i] !== id)) {
-    const message =
-      "The model's chat template cannot go on after an answer: pass text or token_ids";
-    throw new ApiError(400, message, { param: "messages" });
+  if (session.position === 0) {
+    return refuse(() => runtime.chatTokens(messages), { param: "messages" });
   }
-  const rest = all.slice(before.length);
-  // The answer may have ended with the very token that the template puts at its end.
   const { lastToken } = snapshotFacts(await session.snapshot());
-  return rest[0] === lastToken ? rest.slice(1) : rest;
+  const rest = refuse(() => tokensAfterAnswer(runtime, messages, lastToken), { param: "messages" });
+  if (rest) return rest;
+  const message = "The model's chat template cannot go on after an answer: pass text or token_ids";
+  throw new ApiError(400, message, { param: "messages" });
 }
