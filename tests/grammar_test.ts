@@ -43,6 +43,10 @@ const REFUSED: readonly [schema: unknown, words: string][] = [
     },
     "is defined by itself",
   ],
+  [
+    Array.from({ length: 40 }).reduce((inner) => ({ anyOf: [inner, { type: "null" }] }), {}),
+    "more than 32 schemas deep",
+  ],
   [{ required: ["a"], additionalProperties: false }, '"/required"'],
   [{ enum: Array.from({ length: 50_000 }, (_, i) => `value ${i}`) }, "too large"],
 ];

@@ -11,6 +11,8 @@ import { integer, number } from "./numbers.ts";
 import { oneOf, type Rules } from "./rules.ts";
 import { SchemaFields } from "./schema_fields.ts";
 
+/** Schemas inside each other, references included: the matcher's stack is small. */
+const MOST_DEPTH = 32;
 /** Items that a list can be bound to have. */
 const MOST_ITEMS = 1000;
 
@@ -38,6 +40,8 @@ export class SchemaGrammar {
   /** References that a value consists of: of each reference, those that take its place. */
   readonly #same = new Map<string, Set<string>>();
 
+  #depth = 0;
+
   /** `root` is what references are looked up in. */
   constructor(rules: Rules, root: unknown) {
     this.#rules = rules;
@@ -55,6 +59,16 @@ export class SchemaGrammar {
   /** `owner` is the reference that this schema takes the place of. */
   #value(schema: unknown, path: string, owner: string | undefined): string {
     if (schema === true) return this.#values.any();
+    if (this.#depth === MOST_DEPTH) {
+      throw new TypeError(`The schema is more than ${MOST_DEPTH} schemas deep: nest it less`);
+    }
+    this.#depth++;
+    const expression = this.#expression(schema, path, owner);
+    this.#depth--;
+    return expression;
+  }
+
+  #expression(schema: unknown, path: string, owner: string | undefined): string {
     const fields = new SchemaFields(schema, path);
     const alternatives = ["$ref", "const", "enum", "anyOf", "oneOf", "allOf"];
     const kind = alternatives.find((name) => fields.has(name));
