@@ -15,7 +15,7 @@ int32_t call(const char* name, bool (*KernelTable::*kernel)(ThreadPool&, const A
   DeviceGuard guard(device, name);
   Args args{};
   if (!guard || !check(args, device, operands...)) return -1;
-  if ((device->kernels->*kernel)(device->pool, args)) return 0;
+  if ((kernels_of(device).*kernel)(device->pool, args)) return 0;
   set_error("%s: out of memory for scratch; free some", name);
   return -1;
 }
