@@ -63,7 +63,7 @@ const FLAGS = [
 
 // What is compiled once; the operators' files are included by cpu/target.cc, once for each
 // instruction set.
-const HOST_SOURCES = ["device", "entry", "instruction_sets"];
+const HOST_SOURCES = ["device", "instruction_sets", "operators"];
 
 /** Path of the library that {@linkcode buildLibrary} makes by default. */
 export const LIBRARY_PATH: string = BUILD + libraryName(Deno.build.os === "darwin");

@@ -38,4 +38,7 @@ bool unpack_elements(ct_device* device, const UnpackArgs& args);
 // only the device knows, because a kernel has written it.
 const int32_t* index_values(const ct_tensor& tensor);
 
+// A kernel has written indices to this operand.
+void forget_indices(const ct_tensor& tensor);
+
 }  // namespace ct

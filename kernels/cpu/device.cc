@@ -83,4 +83,6 @@ const int32_t* index_values(const ct_tensor& tensor) {
   return static_cast<const int32_t*>(tensor.data);
 }
 
+void forget_indices(const ct_tensor&) {}
+
 }  // namespace ct
