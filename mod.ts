@@ -15,6 +15,11 @@
  */
 export { Runtime } from "./src/runtime.ts";
 export { Session } from "./src/session.ts";
+export { SessionError, type SessionFailure } from "./src/session_error.ts";
+export { MemoryStore } from "./src/store/memory.ts";
+export { RedisStore } from "./src/store/redis.ts";
+export { SqliteStore } from "./src/store/sqlite.ts";
+export { type SnapshotStore, StoreError, type StoreFailure } from "./src/store/store.ts";
 export { createServer, type ServerOptions } from "./src/server/app.ts";
 export type * from "./src/options.ts";
 export type { JetConfig, LayerType, ModelConfig } from "./src/config.ts";

@@ -3,7 +3,7 @@
  * grows. The model is the small one, or another that `FOLDER` holds.
  *
  * ```sh
- * deno run --allow-all bench/long_run.ts [TOKENS] [FOLDER]
+ * deno run --allow-all --v8-flags=--max-semi-space-size=1 bench/long_run.ts [TOKENS] [FOLDER]
  * ```
  *
  * @module
@@ -19,7 +19,7 @@ await using runtime = await Runtime.load(Deno.args[1] ?? fable, {
   sessions: 1,
   attentionBudget: 256,
   // Full before the first 10,000 tokens are out.
-  prefixCache: 4 * 2 ** 20,
+  prefixCache: 2 ** 20,
   threads: 1,
 });
 await using session = await runtime.session();

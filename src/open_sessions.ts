@@ -4,15 +4,8 @@
  * @module
  */
 import type { SessionOptions } from "./options.ts";
+import type { Session } from "./session.ts";
 import type { SlotQueue } from "./slot_queue.ts";
-
-/** What is asked of a session here. */
-interface OpenSession {
-  /** Since when it could be parked, in milliseconds, if it could be now. */
-  readonly idleSince: number | undefined;
-  park(): Promise<void>;
-  close(): Promise<void>;
-}
 
 /** A session that has nothing to do for so long is idle: most get their next task at once. */
 const GRACE_MS = 20;
@@ -21,7 +14,7 @@ const GRACE_MS = 20;
 export class OpenSessions {
   readonly #slots: SlotQueue;
   readonly #canPark: boolean;
-  readonly #all = new Set<OpenSession>();
+  readonly #all = new Set<Session>();
   /** Sessions that are being parked. */
   #leaving = 0;
   /** Runs until a session has been idle for long enough. */
@@ -32,12 +25,17 @@ export class OpenSessions {
     this.#canPark = canPark;
   }
 
-  add(session: OpenSession): void {
+  /** Those that have a name. */
+  get named(): Session[] {
+    return [...this.#all].filter(({ named }) => named);
+  }
+
+  add(session: Session): void {
     this.#all.add(session);
     this.makeRoom();
   }
 
-  delete(session: OpenSession): void {
+  delete(session: Session): void {
     this.#all.delete(session);
   }
 
@@ -88,7 +86,7 @@ export class OpenSessions {
     }, milliseconds);
   }
 
-  #longestIdle(): OpenSession | undefined {
+  #longestIdle(): Session | undefined {
     if (!this.#canPark) return undefined;
     return [...this.#all].filter(({ idleSince }) => idleSince !== undefined)
       .sort((a, b) => a.idleSince! - b.idleSince!)[0];

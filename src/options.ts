@@ -12,7 +12,7 @@ export interface RuntimeOptions {
   device?: "auto" | "cpu";
   /**
    * Type of the weights in memory; `auto` keeps what the checkpoint holds. `q8` and `q4` round
-   * matrices to 8 or 4 bits in groups with a scale each; at `q4` embedding and head have 8 bits.
+   * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.
    */
   weights?: "auto" | "f32" | "bf16" | "q8" | "q4";
   /** Sessions that can be open at once (default 8). Their memory is allocated at load. */
@@ -37,9 +37,15 @@ export interface RuntimeOptions {
   prefixCache?: number;
   /**
    * Where the states of idle sessions go when slots are wanted, and those of prompts, so that other
-   * runtimes of the model find them. The caller closes it, after the runtime.
+   * runtimes of the model find them; and all sessions that have an id. The caller closes it, after
+   * the runtime.
    */
   store?: SnapshotStore;
+  /**
+   * How long a session in the store stays this runtime's when the runtime dies or is silent, in
+   * milliseconds (default 15000).
+   */
+  leaseTime?: number;
   /** Type of cached keys and values (default `bf16`). */
   cacheType?: "f32" | "bf16";
   /**
@@ -57,14 +63,46 @@ export interface RuntimeOptions {
   cacheFolder?: string;
 }
 
-/** Options of {@linkcode Runtime.session}. */
-export interface SessionOptions {
-  /** Tokens that the session's full-attention layers hold (default and most: the runtime's). */
-  attentionBudget?: number;
+/** Options of {@linkcode Runtime.restore} and {@linkcode Session.fork}. */
+export interface ForkOptions {
+  /**
+   * A name under which the session is kept in the runtime's store, from turn to turn, until it is
+   * deleted: a text of 1 to 256 characters. While it is open, no other runtime can open it. Without
+   * one, the session is gone when it is closed.
+   */
+  id?: string;
   /** Wait for a free session when all are in use, in place of failing. */
   wait?: boolean;
   /** Gives up waiting. */
   signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Runtime.session}. */
+export interface SessionOptions extends ForkOptions {
+  /**
+   * Whether the store must (`true`) or must not (`false`) have a session of this id; without it, a
+   * session that is not there is begun.
+   */
+  exists?: boolean;
+  /**
+   * Tokens that the full-attention layers of a new session hold (default and most: the runtime's).
+   * One that the store has keeps its own.
+   */
+  attentionBudget?: number;
+}
+
+/** A session with a name. */
+export interface SessionEntry {
+  readonly id: string;
+  /**
+   * `open` in a slot of this runtime, `parked` by this runtime, or `stored`: not here, though it
+   * may be at another runtime.
+   */
+  readonly state: "open" | "parked" | "stored";
+  /** Bytes of its snapshot in the store; 0 before it is first saved. */
+  readonly bytes: number;
+  /** When the snapshot was last written or read, in milliseconds since 1970. */
+  readonly usedAt: number;
 }
 
 /** Options of {@linkcode Session.append}. */

@@ -98,7 +98,7 @@ interface SessionFacts {
 
 /** What happened to one session. */
 export type EngineEvent =
-  | ({ readonly type: "opened" } & SessionFacts)
+  | ({ readonly type: "opened"; readonly attentionBudget: number } & SessionFacts)
   | (
     & {
       readonly type: "appended";
@@ -130,7 +130,11 @@ export type EngineEvent =
   /** An append or a generation ended early, by a cancel. */
   | ({ readonly type: "cancelled" } & SessionFacts)
   | { readonly type: "closed"; readonly session: number }
-  | ({ readonly type: "failed"; readonly message: string } & SessionFacts);
+  /** `refused`: what was asked for is wrong, and nothing else is. */
+  | (
+    & { readonly type: "failed"; readonly message: string; readonly refused?: boolean }
+    & SessionFacts
+  );
 
 /** Messages from the Worker. */
 export type WorkerMessage =
@@ -146,6 +150,6 @@ export type WorkerMessage =
     readonly fingerprint: string;
   }
   | { readonly type: "failed"; readonly message: string }
-  /** All events of one pass. */
+  /** All events of one pass, or of several short ones. */
   | { readonly type: "events"; readonly events: readonly EngineEvent[] }
   | { readonly type: "stopped" };

@@ -14,29 +14,25 @@ import {
 } from "./config.ts";
 import { EngineClient } from "./engine_client.ts";
 import { modelFolder } from "./hub/cache.ts";
-import { OpenSessions } from "./open_sessions.ts";
 import type {
   ChatMessage,
   ChatOptions,
+  ForkOptions,
   GeneratedToken,
   MemoryReport,
   RuntimeOptions,
+  SessionEntry,
   SessionOptions,
 } from "./options.ts";
-import { ParkedStates, PromptStates } from "./stored_states.ts";
 import type { ModelSource } from "./protocol.ts";
-import { attentionBudget, engineOptions } from "./runtime_options.ts";
-import { Session, type SessionContext } from "./session.ts";
-import { type Opening, SessionLink } from "./session_link.ts";
-import { SlotQueue } from "./slot_queue.ts";
+import { engineOptions, leaseTime } from "./runtime_options.ts";
+import type { Session } from "./session.ts";
+import { SessionOpener } from "./session_opener.ts";
 import type { SnapshotStore } from "./store/store.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 /** Tokens of a generation that has no other limit. */
 const MOST_TOKENS = 2 ** 31;
-
-/** Requests that may wait for a session at once. */
-const MOST_WAITING = 1024;
 
 /** What a runtime is made of. */
 interface RuntimeParts {
@@ -51,6 +47,7 @@ interface RuntimeParts {
   readonly attentionBudget: number;
   readonly attentionRead: number;
   readonly store: SnapshotStore | undefined;
+  readonly leaseTime: number;
 }
 
 /** A model in memory and the sessions that run on it. */
@@ -72,9 +69,7 @@ export class Runtime implements AsyncDisposable {
   readonly attentionRead: number;
   readonly #template: ChatTemplate | undefined;
   readonly #engine: EngineClient;
-  readonly #context: SessionContext;
-  readonly #sessions: OpenSessions;
-  #nextSession = 1;
+  readonly #sessions: SessionOpener;
   #closed: Promise<void> | undefined;
 
   /**
@@ -141,13 +136,14 @@ export class Runtime implements AsyncDisposable {
     options: RuntimeOptions,
   ): Promise<Runtime> {
     const engine = engineOptions(options, parts.config);
+    const lease = { leaseTime: leaseTime(options) };
     await ensureLibrary();
     const { instructionSet = "auto", threads = 0 } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
     const { cacheType, stateType, attentionBudget, attentionRead } = engine;
     const { store } = options;
-    const settings = { cacheType, stateType, attentionBudget, attentionRead, store };
+    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, ...lease };
     return new Runtime({ ...parts, engine: client, ...settings });
   }
 
@@ -162,26 +158,22 @@ export class Runtime implements AsyncDisposable {
     this.#engine = parts.engine;
     this.attentionBudget = parts.attentionBudget;
     this.attentionRead = parts.attentionRead;
-    const { sessions: slots, session: bytes } = this.memory;
-    const { store } = parts;
-    const queue = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
-    this.#sessions = new OpenSessions(queue, store !== undefined);
-    this.#context = {
+    const { cacheType, stateType, attentionRead, weightsType } = this;
+    const { fingerprint } = this.#engine.ready;
+    this.#sessions = new SessionOpener({
+      engine: this.#engine,
+      store: parts.store,
+      leaseTime: parts.leaseTime,
+      kind: { fingerprint, weightsType, stateType, cacheType, attentionRead },
+      attentionBudget: this.attentionBudget,
       tokenizer: this.tokenizer,
-      bytes,
       defaults: {
         sampling: this.generation?.sampling ?? {},
         maxTokens: MOST_TOKENS,
         endTokens: this.endTokens,
         vocabularySize: this.config.vocabularySize,
       },
-      open: (opening, options = {}) => this.#open(opening, options),
-      adopt: (link) => this.#adopt(link),
-      parking: store && new ParkedStates(store),
-      prompts: store && new PromptStates(store, this.#engine.ready.fingerprint),
-      rested: () => this.#sessions.makeRoom(),
-      ended: (session) => this.#sessions.delete(session),
-    };
+    });
   }
 
   /** Bytes of weights, scratch memory, one session and kept states, and how many sessions. */
@@ -199,21 +191,53 @@ export class Runtime implements AsyncDisposable {
     return this.#engine.ready.weightsType;
   }
 
-  /** Opens a session: an empty state in a slot of its own. */
-  async session(options: SessionOptions = {}): Promise<Session> {
-    const { attentionBudget: most } = this;
-    const budget = attentionBudget(options.attentionBudget ?? most, most);
-    return this.#adopt(await this.#open({ type: "open", attentionBudget: budget }, options));
+  /**
+   * Opens a session in a slot of its own: the one that the runtime's store has under `id`, or an
+   * empty one.
+   *
+   * @throws {SessionError} The session is in use elsewhere, or `exists` is not as it should be.
+   */
+  session(options: SessionOptions = {}): Promise<Session> {
+    return this.#sessions.open(options);
   }
 
   /**
-   * Opens a session with the state of a snapshot, which goes on as the one that it was made of.
+   * Opens a session with the state of a snapshot, which goes on as the one that it was made of, its
+   * attention budget included.
    *
-   * @throws {Error} The bytes are no snapshot of a session of this model, or damaged.
+   * @throws {SessionError} The bytes are no snapshot of a session of this model, or damaged, or the
+   * store has a session of this id already.
    */
-  async restore(bytes: Uint8Array, options: SessionOptions = {}): Promise<Session> {
-    const opening = { type: "restore", bytes: new Uint8Array(bytes).buffer } as const;
-    return this.#adopt(await this.#open(opening, options));
+  restore(bytes: Uint8Array, options: ForkOptions = {}): Promise<Session> {
+    return this.#sessions.restore(bytes, options);
+  }
+
+  /** Whether sessions can have names: the runtime has a store. */
+  get keepsSessions(): boolean {
+    return this.#sessions.keeps;
+  }
+
+  /** The sessions that have a name: those that are open here, and those in the store. */
+  namedSessions(): AsyncGenerator<SessionEntry> {
+    return this.#sessions.list();
+  }
+
+  /**
+   * The snapshot of a session at the end of its last turn, wherever it is open.
+   *
+   * @throws {SessionError} The store has no session of this id.
+   */
+  storedSession(id: string): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#sessions.stored(id);
+  }
+
+  /**
+   * Takes a session that is open nowhere out of the store.
+   *
+   * @throws {SessionError} It is in use, or not there.
+   */
+  deleteSession(id: string): Promise<void> {
+    return this.#sessions.delete(id);
   }
 
   /**
@@ -263,18 +287,5 @@ export class Runtime implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#sessions.close();
     await this.#engine.stop();
-  }
-
-  #adopt(link: SessionLink): Session {
-    const session = new Session(link, this.#context);
-    this.#sessions.add(session);
-    return session;
-  }
-
-  /** Takes a slot and opens a session of the engine in it. */
-  async #open(opening: Opening, options: SessionOptions): Promise<SessionLink> {
-    await this.#sessions.takeSlot(options);
-    const release = () => this.#sessions.releaseSlot();
-    return await SessionLink.open(this.#engine, this.#nextSession++, opening, release);
   }
 }

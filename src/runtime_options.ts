@@ -17,6 +17,8 @@ const PREFILL_PIECE = 64;
 
 /** Bytes of kept states where the caller says nothing. */
 const PREFIX_CACHE = 256 * 2 ** 20;
+/** How long the leases of sessions last where the caller says nothing. */
+const LEASE_MS = 15_000;
 /** Tokens that full attention holds and reads at least: a piece of a prompt, and some before. */
 export const LEAST_BUDGET = LEAST_PAGES * PAGE_TOKENS;
 const LEAST_READ = 2 * PREFILL_PIECE;
@@ -44,6 +46,11 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
     prefillPiece: PREFILL_PIECE,
     deltaChunk: PREFILL_PIECE,
   };
+}
+
+/** How long the leases of sessions last, in milliseconds. Throws a `RangeError`. */
+export function leaseTime({ leaseTime = LEASE_MS }: RuntimeOptions): number {
+  return whole("leaseTime", leaseTime, 1, 2 ** 31 - 1);
 }
 
 /** A number of tokens for full attention to hold, at most `most`. Throws a `RangeError`. */

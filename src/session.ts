@@ -8,70 +8,66 @@ import { type GenerateDefaults, generateRequest, stopTexts } from "./generate_re
 import { withText } from "./generated_token.ts";
 import type {
   AppendOptions,
+  ForkOptions,
   GeneratedToken,
   GenerateOptions,
   Reuse,
-  SessionOptions,
 } from "./options.ts";
 import type { GenerateRequest } from "./protocol.ts";
-import { bufferOf, type Opening, type SessionLink } from "./session_link.ts";
-import type { ParkedStates, PromptStates } from "./stored_states.ts";
+import {
+  type LifecycleContext,
+  type OpenedSession,
+  SessionLifecycle,
+} from "./session_lifecycle.ts";
+import { bufferOf, type SessionLink } from "./session_link.ts";
 import { tokenIds } from "./token_ids.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a session needs of its runtime. */
-export interface SessionContext {
+export interface SessionContext extends LifecycleContext {
   readonly tokenizer: Tokenizer | undefined;
   readonly defaults: GenerateDefaults;
   readonly bytes: number;
-  /** Takes a slot and opens a session of the engine in it. */
-  readonly open: (opening: Opening, options?: SessionOptions) => Promise<SessionLink>;
-  /** Makes a session of a link, in this context. */
-  readonly adopt: (link: SessionLink) => Session;
-  /** Where snapshots go when the session is parked. */
-  readonly parking: ParkedStates | undefined;
-  /** Snapshots of earlier prompts, on other runtimes and before this one started. */
-  readonly prompts: PromptStates | undefined;
-  /** Called when the session has nothing more to do for now. */
-  readonly rested: () => void;
+  /** Opens a session with the state of another. */
+  readonly fork: (link: SessionLink, options: ForkOptions) => Promise<Session>;
   /** Called once the session is closed for good. */
   readonly ended: (session: Session) => void;
 }
 
-/** A session that does something, with its link. Disposing it says that it is done. */
-interface Turn extends Disposable {
-  readonly link: SessionLink;
-}
+/** A prompt of so many tokens takes much longer to compute than to store. */
+const WORTH_STORING = 64;
 
 /**
  * An open session. Its memory was allocated when the model was loaded and never grows; it does one
  * thing at a time. Made by `Runtime.session`, `Runtime.restore` and {@linkcode Session.fork}.
+ *
+ * One that was opened with an `id` is saved to the runtime's store after every turn, once the
+ * turn's result is delivered; its next turn waits for that.
  */
 export class Session implements AsyncDisposable {
   readonly #context: SessionContext;
-  /** `undefined` while the session is parked. */
-  #link: SessionLink | undefined;
-  #parkedAs: string | undefined;
-  #position: number;
-  #inexactFrom: number | undefined;
+  readonly #lifecycle: SessionLifecycle;
   #reuse: Reuse = { tokens: 0 };
-  #usedAt = performance.now();
-  #busy = false;
-  /** Settles when the session, which is on its way to the store, is there. */
-  #parking: Promise<void> | undefined;
-  #closing: Promise<void> | undefined;
 
   /** Use `Runtime.session`. */
-  constructor(link: SessionLink, context: SessionContext) {
-    this.#link = link;
+  constructor(opened: OpenedSession, context: SessionContext) {
     this.#context = context;
-    this.#position = link.position;
-    this.#inexactFrom = link.inexactFrom;
+    this.#lifecycle = new SessionLifecycle(opened, context);
+  }
+
+  /** The name that the session was opened with, or a UUID. */
+  get id(): string {
+    return this.#lifecycle.id;
+  }
+
+  /** Whether the session was opened with a name, so that it outlives this runtime. */
+  get named(): boolean {
+    return this.#lifecycle.named;
   }
 
   /** Tokens that the session holds. */
   get position(): number {
-    return this.#link?.position ?? this.#position;
+    return this.#lifecycle.position;
   }
 
   /**
@@ -84,7 +80,7 @@ export class Session implements AsyncDisposable {
 
   /** Position at which the session ceased to be exact, if it has. */
   get inexactFrom(): number | undefined {
-    return this.#link ? this.#link.inexactFrom : this.#inexactFrom;
+    return this.#lifecycle.inexactFrom;
   }
 
   /** What of the last append was not computed, as a state was kept that its tokens begin with. */
@@ -99,13 +95,12 @@ export class Session implements AsyncDisposable {
 
   /** When the session was last used, in milliseconds, if it could be parked now. */
   get idleSince(): number | undefined {
-    const isIdle = this.#link && !this.#busy && !this.#parking && !this.#closing;
-    return isIdle ? this.#usedAt : undefined;
+    return this.#lifecycle.idleSince;
   }
 
   /** Whether the session has no slot: its state is in the runtime's store until it is used. */
   get parked(): boolean {
-    return this.#parkedAs !== undefined;
+    return this.#lifecycle.parked;
   }
 
   /**
@@ -123,8 +118,9 @@ export class Session implements AsyncDisposable {
     }
     const { tokenizer, defaults, prompts } = this.#context;
     const tokens = tokenIds(input, tokenizer, defaults.vocabularySize);
-    using turn = await this.#begin(signal);
+    using turn = await this.#lifecycle.begin({ signal, changes: tokens.length > 0 });
     const { link } = turn;
+    const isFirst = link.position === 0;
     const stored = logits === "all" ? undefined : await prompts?.find(link, tokens);
     const prefix = stored?.bytes && bufferOf(stored.bytes);
     const ids = bufferOf(tokens);
@@ -133,6 +129,9 @@ export class Session implements AsyncDisposable {
     const { logits: given, reuse } = await link.expect("appended", signal);
     const why = stored?.fault ?? reuse.why;
     this.#reuse = { tokens: reuse.tokens, ...(why === undefined ? {} : { why }) };
+    if (prompts && isFirst && tokens.length - reuse.tokens >= WORTH_STORING) {
+      prompts.putLater(await link.snapshot(), link.attentionBudget);
+    }
     return given;
   }
 
@@ -141,45 +140,42 @@ export class Session implements AsyncDisposable {
    * this one would. `docs/snapshot.md` describes the format.
    */
   async snapshot(): Promise<Uint8Array<ArrayBuffer>> {
-    using turn = await this.#begin();
+    using turn = await this.#lifecycle.begin({ changes: false });
     return (await turn.link.snapshot()).bytes;
   }
 
   /** Another session that goes on from here. It takes a slot; nothing is computed. */
-  async fork(): Promise<Session> {
-    using turn = await this.#begin();
-    const { open, adopt } = this.#context;
-    return adopt(await open({ type: "fork", from: turn.link.id }));
+  async fork(options: ForkOptions = {}): Promise<Session> {
+    using turn = await this.#lifecycle.begin({ signal: options.signal, changes: false });
+    return await this.#context.fork(turn.link, options);
   }
 
   /**
    * Goes back to where the session held `position` tokens. The nearest state before that was kept
-   * is taken, and what lies between is computed anew.
+   * is taken, and what lies between is computed anew; a signal that is aborted meanwhile leaves the
+   * session where it is then.
    *
-   * @throws {Error} No state was kept so early, or the tokens after it are no longer known.
+   * @throws {SessionError} No state was kept so early, or the tokens after it are no longer known.
    */
-  async rewind(position: number): Promise<void> {
+  async rewind(position: number, options: { signal?: AbortSignal } = {}): Promise<void> {
     const { position: now } = this;
     if (!Number.isInteger(position) || position < 0 || position > now) {
       throw new RangeError(`position is ${position}: pass a whole number from 0 to ${now}`);
     }
-    using turn = await this.#begin();
+    const { signal } = options;
+    using turn = await this.#lifecycle.begin({ signal, changes: position < now });
     if (position === now) return;
     turn.link.send({ type: "rewind", position });
-    await turn.link.expect("appended");
+    using _abort = turn.link.cancelOn(signal);
+    await turn.link.expect("appended", signal);
   }
 
   /**
    * Moves the session's state into the runtime's store and frees its slot. The next use takes a
    * slot again and brings the state back.
    */
-  async park(): Promise<void> {
-    const { parking } = this.#context;
-    if (!parking) throw new TypeError("Cannot park: the runtime was loaded without a store");
-    this.#expectIdle();
-    if (!this.#link) return;
-    this.#parking ??= this.#park(this.#link, parking).finally(() => this.#parking = undefined);
-    await this.#parking;
+  park(): Promise<void> {
+    return this.#lifecycle.park();
   }
 
   /**
@@ -197,10 +193,19 @@ export class Session implements AsyncDisposable {
     return this.#generate(request, detokenizer, options.signal);
   }
 
-  /** Ends what the session does and frees its slot. */
+  /**
+   * Frees the session's slot and ends what it does. One with a name is saved before, unless it is
+   * busy, and others may open it then.
+   */
   close(): Promise<void> {
-    this.#closing ??= this.#close(this.#busy);
-    return this.#closing;
+    this.#context.ended(this);
+    return this.#lifecycle.close();
+  }
+
+  /** Closes the session and takes it out of the store. */
+  delete(): Promise<void> {
+    this.#context.ended(this);
+    return this.#lifecycle.close(true);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -212,11 +217,12 @@ export class Session implements AsyncDisposable {
     detokenizer: Detokenizer | undefined,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<GeneratedToken, void, void> {
-    using turn = await this.#begin(signal);
+    using turn = await this.#lifecycle.begin({ signal, changes: true });
     const { link } = turn;
     link.send({ type: "generate", ...request });
     using _abort = link.cancelOn(signal);
     let running = true;
+    let unread = request.credit;
     try {
       while (running) {
         running = false;
@@ -225,75 +231,12 @@ export class Session implements AsyncDisposable {
         const token = withText(event, detokenizer);
         yield token;
         if (token.finishReason) break;
-        link.send({ type: "credit", tokens: 1 });
+        if (--unread > request.credit / 2) continue;
+        link.send({ type: "credit", tokens: request.credit - unread });
+        unread = request.credit;
       }
     } finally {
       if (running && !link.closing) await link.cancel();
     }
-  }
-
-  #expectIdle(): void {
-    if (this.#closing) throw new Error("The session is closed; open a new one");
-    if (!this.#busy) return;
-    throw new Error("The session is busy; wait for its append or generate to end");
-  }
-
-  /** Claims the session for one thing to do, and brings it back when it is parked. */
-  async #begin(signal?: AbortSignal): Promise<Turn> {
-    signal?.throwIfAborted();
-    this.#expectIdle();
-    this.#busy = true;
-    const done = () => {
-      this.#usedAt = performance.now();
-      this.#busy = false;
-      this.#context.rested();
-    };
-    try {
-      // Whether that fails or not, there is a link or a key then.
-      await this.#parking?.catch(() => {});
-      const link = this.#link ?? await this.#unpark(signal);
-      return { link, [Symbol.dispose]: done };
-    } catch (error) {
-      done();
-      throw error;
-    }
-  }
-
-  async #park(link: SessionLink, parking: ParkedStates): Promise<void> {
-    const { bytes } = await link.snapshot();
-    this.#parkedAs = await parking.put(bytes);
-    this.#position = link.position;
-    this.#inexactFrom = link.inexactFrom;
-    this.#link = undefined;
-    await link.close();
-  }
-
-  async #unpark(signal: AbortSignal | undefined): Promise<SessionLink> {
-    const { parking, open } = this.#context;
-    const key = this.#parkedAs!;
-    const bytes = await parking!.get(key);
-    const link = await open({ type: "restore", bytes: bufferOf(bytes) }, {
-      wait: true,
-      ...(signal && { signal }),
-    });
-    if (this.#closing) {
-      await link.close();
-      throw new Error("The session was closed");
-    }
-    this.#link = link;
-    this.#parkedAs = undefined;
-    await parking!.delete(key);
-    return link;
-  }
-
-  async #close(wasBusy: boolean): Promise<void> {
-    const { parking, prompts, ended } = this.#context;
-    ended(this);
-    await this.#parking?.catch(() => {});
-    const link = this.#link;
-    // What cannot be kept for later prompts is computed again then.
-    if (link && !wasBusy && !link.closing) await prompts?.put(link).catch(() => {});
-    await link?.close();
-    if (this.#parkedAs !== undefined) await parking!.delete(this.#parkedAs);
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { EngineClient } from "./engine_client.ts";
 import type { Command, EngineEvent } from "./protocol.ts";
+import { SessionError } from "./session_error.ts";
 
 /** How a session begins. */
 export type Opening =
@@ -30,6 +31,7 @@ export class SessionLink {
   readonly #closed = Promise.withResolvers<void>();
   #arrival = Promise.withResolvers<void>();
   #closing = false;
+  #attentionBudget = 0;
 
   /** Opens a session in a slot that is free; `released` is called once it is free again. */
   static async open(
@@ -45,7 +47,7 @@ export class SessionLink {
       released();
       throw error;
     }
-    await link.expect("opened");
+    link.#attentionBudget = (await link.expect("opened")).attentionBudget;
     return link;
   }
 
@@ -54,6 +56,11 @@ export class SessionLink {
     this.#engine = engine;
     this.#released = released;
     engine.subscribe(id, (event) => this.#receive(event));
+  }
+
+  /** Tokens that the session's full attention holds. */
+  get attentionBudget(): number {
+    return this.#attentionBudget;
   }
 
   /** Whether the session is closed or will be. */
@@ -72,8 +79,11 @@ export class SessionLink {
       this.#arrival = Promise.withResolvers<void>();
     }
     const event = this.#events.shift()!;
-    if (event.type === "failed") throw new Error(event.message);
-    if (event.type === "closed") throw new Error("The session was closed");
+    if (event.type === "failed") {
+      if (event.refused) throw new SessionError("refused", event.message);
+      throw new Error(event.message);
+    }
+    if (event.type === "closed") throw new SessionError("closed", "The session was closed");
     return event;
   }
 

@@ -20,6 +20,9 @@ import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protoc
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
 const READER_GRACE_MS = 1;
 
+/** Tokens of steps shorter than this are told together: each message leaves garbage behind. */
+const TELL_MS = 5;
+
 self.onmessage = (message: MessageEvent<StartMessage>) => {
   self.onmessage = null;
   const start = message.data;
@@ -42,6 +45,8 @@ function run(start: StartMessage): void {
   const { instructionSet, threads } = device;
   const backend = { library: LIBRARY_PATH, instructionSet, threads };
   post({ type: "ready", memory, weightsType, backend, fingerprint });
+  let untold: EngineEvent[] = [];
+  let toldAt = 0;
   for (;;) {
     const rung = Atomics.load(start.bell, 0);
     if (!obey(start, loaded.engine)) return;
@@ -49,10 +54,16 @@ function run(start: StartMessage): void {
       // deno-lint-ignore no-explicit-any
       if (Atomics.wait(start.bell as any, 0, rung, READER_GRACE_MS) === "ok") continue;
     }
-    const events = loaded.engine.step();
-    if (events.length > 0) postEvents(events);
-    // deno-lint-ignore no-explicit-any
-    else if (!loaded.engine.busy) Atomics.wait(start.bell as any, 0, rung);
+    untold.push(...loaded.engine.step());
+    const now = performance.now();
+    if (untold.length > 0 && (now - toldAt >= TELL_MS || isAwaited(untold, loaded.engine))) {
+      postEvents(untold);
+      untold = [];
+      toldAt = now;
+    } else if (!loaded.engine.busy) {
+      // deno-lint-ignore no-explicit-any
+      Atomics.wait(start.bell as any, 0, rung);
+    }
   }
 }
 
@@ -106,6 +117,12 @@ function obey(start: StartMessage, engine: Engine): boolean {
         return false;
     }
   }
+}
+
+/** Whether somebody can do nothing before hearing of one of these events. */
+function isAwaited(events: readonly EngineEvent[], engine: Engine): boolean {
+  return !engine.busy || engine.awaitsReaders ||
+    events.some((event) => event.type !== "token" || event.finishReason !== undefined);
 }
 
 function postEvents(events: EngineEvent[]): void {

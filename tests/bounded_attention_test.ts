@@ -82,6 +82,17 @@ for (const [what, setting] of PAST) {
   });
 }
 
+Deno.test("a session that reads fewer tokens than it holds is not exact", async () => {
+  await using runtime = await loadFable({ sessions: 2, attentionRead: 128, prefixCache: 0 });
+  await using session = await runtime.session();
+  await session.append(new Int32Array(128).fill(5), { logits: "none" });
+  assert(session.exact);
+  await session.append([5], { logits: "none" });
+  assertEquals([session.exact, session.inexactFrom], [false, 128]);
+  await using copy = await runtime.restore(await session.snapshot());
+  assertEquals(copy.inexactFrom, 128);
+});
+
 Deno.test("a session past the trained length stays finite and sensible", async () => {
   await using runtime = await loadFable({ sessions: 1, attentionBudget: 256, prefixCache: 0 });
   await using session = await runtime.session();

@@ -32,29 +32,34 @@ export function command(
   return denoCommand([...taskArguments(task), ...args], stdin);
 }
 
-function denoCommand(args: readonly string[], stdin: "null" | "piped"): Deno.Command {
+function denoCommand(
+  args: readonly string[],
+  stdin: "null" | "piped",
+  env: Record<string, string> = {},
+): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd: ROOT,
     stdin,
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   });
 }
 
 /**
  * The server on another port than the task's, with the permissions of the task otherwise, and with
- * `permissions`.
+ * `permissions` and variables.
  */
 export function server(
   port: number,
   args: readonly string[] = [],
   permissions: readonly string[] = [],
+  env: Record<string, string> = {},
 ): Deno.Command {
   const own = taskArguments("server").map((word) => word.replace("127.0.0.1:8000", "127.0.0.1"));
   const all = [own[0]!, ...permissions, ...own.slice(1)];
-  return denoCommand([...all, "serve", "--port", `${port}`, ...args], "null");
+  return denoCommand([...all, "serve", "--port", `${port}`, ...args], "null", env);
 }
 
 /** Waits for a server's first line. Returns its address. */

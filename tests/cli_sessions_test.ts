@@ -70,8 +70,8 @@ Deno.test("contrail tells wrong options of sessions and stores with status 2", a
     [["info", "--memory", "-5"], "--memory"],
     [["info", "--memory", "1GB", "--sessions", "2"], "--sessions and --memory are both given"],
     [["chat", "--prefix-cache", "x"], '--prefix-cache is "x"'],
-    [["serve", "--store", "redis:secret@host"], "--store is wrong: pass memory, sqlite:PATH"],
-    [["serve", "--store-bytes", "1MB"], "without --store"],
+    [["serve", "--store", "redis:secret@host"], "The store is wrong: pass memory, sqlite:PATH"],
+    [["serve", "--store-bytes", "1MB"], "without a store"],
     [["generate", "--save", "file"], "No prompt"],
   ];
   const run = async ([args, words]: typeof wrong[number]) => {

@@ -108,7 +108,7 @@ export class ModelRunner implements Disposable {
 
   /** Whether a layer of a session has evicted a page. */
   hasEvicted(slot: number): boolean {
-    return this.#tables[slot]!.some(({ evictedAt }) => evictedAt !== undefined);
+    return this.#tables[slot]!.some(({ inexactFrom }) => inexactFrom !== undefined);
   }
 
   /** Ends the session in a slot. */

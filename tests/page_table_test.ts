@@ -23,7 +23,7 @@ Deno.test("PageTable keeps every page when the session fits", () => {
   assertEquals(starts(table), [0, 16, 32, 48, 64, 80]);
   assertEquals(table.held.map(({ page }) => page), [40, 41, 42, 43, 44, 45]);
   assertEquals([0, 15, 16, 83].map((position) => table.row(position)), [640, 655, 656, 723]);
-  assertEquals(table.evictedAt, undefined);
+  assertEquals(table.inexactFrom, undefined);
 });
 
 Deno.test("PageTable evicts the page that has longest not been among the best", () => {
@@ -38,7 +38,7 @@ Deno.test("PageTable evicts the page that has longest not been among the best", 
   table.prepare(128, 64);
   // Of pages 1 to 5, pages 2 and 3 have been used since.
   assertEquals(starts(table), [0, 32, 96, 112, 128, 144, 160, 176]);
-  assertEquals(table.evictedAt, 128);
+  assertEquals(table.inexactFrom, 128);
 });
 
 Deno.test("PageTable never evicts the first page nor the recent ones", () => {
@@ -66,14 +66,14 @@ Deno.test("PageTable drops the pages behind a window and stays exact", () => {
     const lowest = Math.max(0, position - 16);
     assert(table.held[0]!.start <= lowest && table.held[0]!.start + 16 > lowest);
   }
-  assertEquals(table.evictedAt, undefined);
+  assertEquals(table.inexactFrom, undefined);
 });
 
 Deno.test("PageTable shifts nothing until a distance would exceed the trained length", () => {
   const table = fullTable(8, { trainedLength: 256 });
   let position = 0;
   for (; position < 256; position++) add(table, position, 1);
-  assert(table.evictedAt !== undefined);
+  assert(table.inexactFrom !== undefined);
   assertEquals(table.shifts(255), Array(8).fill(0));
 });
 

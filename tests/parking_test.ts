@@ -1,11 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Runtime } from "../src/runtime.ts";
 import type { Session } from "../src/session.ts";
+import { SessionError } from "../src/session_error.ts";
 import { MemoryStore } from "../src/store/memory.ts";
 import { SqliteStore } from "../src/store/sqlite.ts";
 import { type SnapshotStore, StoreError } from "../src/store/store.ts";
 import { loadFable } from "./fable.ts";
-import { delay, Folder } from "./stores.ts";
+import { FailingStore } from "./failing_stores.ts";
+import { delay, Folder, keysOf } from "./stores.ts";
 
 const SAMPLING = { temperature: 0.9, ignoreEos: true };
 const PROMPTS = ["fox", "king", "bear", "girl", "wolf", "miller"].map((who) =>
@@ -41,26 +43,6 @@ async function alone(count: number): Promise<number[][]> {
   return all;
 }
 
-async function keys(store: SnapshotStore, prefix: string): Promise<string[]> {
-  const all = await Array.fromAsync(store.list());
-  return all.map(({ key }) => key).filter((key) => key.startsWith(prefix));
-}
-
-/** A store of which `put` fails once told to. */
-class FailingStore extends MemoryStore {
-  failing = false;
-
-  override async put(...args: Parameters<MemoryStore["put"]>): Promise<void> {
-    if (this.failing) throw new StoreError("failed", "The store is away");
-    await super.put(...args);
-  }
-
-  override async *list(): ReturnType<MemoryStore["list"]> {
-    if (this.failing) throw new StoreError("failed", "The store is away");
-    yield* super.list();
-  }
-}
-
 Deno.test("park() frees the slot and the next use goes on", async () => {
   const expected = (await alone(20))[0]!;
   await using store = new MemoryStore();
@@ -71,13 +53,13 @@ Deno.test("park() frees the slot and the next use goes on", async () => {
   await session.park();
   await session.park();
   assertEquals([session.parked, session.position, session.exact], [true, position, true]);
-  assertEquals((await keys(store, "parked/")).length, 1);
+  assertEquals((await keysOf(store, "session/")).length, 1);
   {
     await using _one = await runtime.session();
     await using _two = await runtime.session();
   }
   assertEquals([...first, ...await take(session, 10)], expected);
-  assertEquals([session.parked, await keys(store, "parked/")], [false, []]);
+  assertEquals([session.parked, await keysOf(store, "session/")], [false, []]);
 });
 
 Deno.test("park() says that it needs a store and an idle session", async () => {
@@ -116,7 +98,7 @@ for (const kind of ["MemoryStore", "SqliteStore"] as const) {
     await Promise.all(PROMPTS.map((_, i) => go(i, 2)));
     assertEquals(ids, expected);
     for (const session of sessions) await session.close();
-    assertEquals(await keys(store, "parked/"), []);
+    assertEquals(await keysOf(store, "session/"), []);
   });
 }
 
@@ -156,14 +138,14 @@ Deno.test("a parked session can be closed and leaves nothing in the store", asyn
   await using session = await begun(runtime);
   await session.park();
   await session.close();
-  assertEquals(await keys(store, "parked/"), []);
+  assertEquals(await keysOf(store, "session/"), []);
   await assertRejects(() => session.append([1]), Error, "closed");
   // Closed on its way there.
   await using other = await begun(runtime);
   const parking = other.park();
   await other.close();
   await parking;
-  assertEquals(await keys(store, "parked/"), []);
+  assertEquals(await keysOf(store, "session/"), []);
   // Closed on its way back.
   await using third = await begun(runtime);
   await third.park();
@@ -175,18 +157,17 @@ Deno.test("a parked session can be closed and leaves nothing in the store", asyn
 });
 
 Deno.test("a session whose state was deleted says so, and no other suffers", async () => {
-  await using store = new MemoryStore();
+  await using store = new FailingStore();
   await using runtime = await load(store);
   await using lost = await begun(runtime);
   await using other = await begun(runtime, PROMPTS[1]);
   const expected = await other.append([]);
   await other.park();
-  const [kept] = await keys(store, "parked/");
+  const [kept] = await keysOf(store, "session/");
   await lost.park();
-  const key = (await keys(store, "parked/")).find((one) => one !== kept)!;
-  await store.delete(key);
+  store.lost = (await keysOf(store, "session/")).find((one) => one !== kept)!;
   for (let i = 0; i < 3; i++) {
-    await assertRejects(() => lost.append([1]), Error, `${key} is not in the store`);
+    await assertRejects(() => lost.append([1]), SessionError, `${lost.id}" is not in the store`);
   }
   assertEquals(await other.append([]), expected);
   await using _free = await runtime.session({ wait: false });
@@ -250,7 +231,7 @@ Deno.test("close() of a runtime takes parked sessions and who waits with it", as
   await delay(5);
   await runtime.close();
   await Promise.all(waits);
-  assertEquals(await keys(store, "parked/"), []);
+  assertEquals(await keysOf(store, "session/"), []);
   for (const session of sessions) await assertRejects(() => session.append([]), Error, "closed");
 });
 
@@ -268,7 +249,7 @@ Deno.test("a store that fails keeps no slot, no answer and no session", async ()
   assertEquals([await one.append([]), one.parked], [expected, false]);
   await two.close();
   await using three = await runtime.session();
-  await three.append([300, 301]);
+  await three.append(Array.from({ length: 20 }, (_, i) => 300 + i));
   assertEquals(three.reuse, { tokens: 0, why: "The store is away" });
 });
 
@@ -280,7 +261,7 @@ Deno.test("a damaged state in the store is not used, and said to be so", async (
     await using session = await runtime.session();
     await session.append(tokens);
   }
-  const [key] = await keys(store, "prompt/");
+  const [key] = await keysOf(store, "prompt/");
   const bytes = (await store.get(key!))!;
   await using runtime = await load(store);
   const reuse = async () => {

@@ -73,7 +73,7 @@ function isKept(name: string): boolean {
     /\.[ab]_proj|down_proj/.test(name);
 }
 
-Deno.test("quantize() writes 4 bits, and the vocabulary in 8", async () => {
+Deno.test("quantize() writes 4 bits, and what is sensitive in 8", async () => {
   await withTemp(async (folder) => {
     const out = `${folder}/q4`;
     const seen: string[] = [];
@@ -86,7 +86,8 @@ Deno.test("quantize() writes 4 bits, and the vocabulary in 8", async () => {
     });
     assertQuantized(out, (name) => {
       if (isKept(name)) return undefined;
-      return name.includes("embed_tokens") ? [8, 64] : [4, 32];
+      if (/embed_tokens|o_proj|layers\.[36]\.self_attn/.test(name)) return [8, 64];
+      return name.includes(".w2.") ? [8, 32] : [4, 32];
     });
     assertEquals([report.quantized, report.kept, report.resumed, report.files], [67, 67, 0, 1]);
     assertEquals(new Set(seen).size, 134);
@@ -95,10 +96,14 @@ Deno.test("quantize() writes 4 bits, and the vocabulary in 8", async () => {
     assertEquals(config, readJson(`${FABLE}/config.json`));
     assertEquals(quantization_config.quant_method, "compressed-tensors");
     assertEquals(quantization_config.format, "pack-quantized");
-    const { group_0, group_1, ...more } = quantization_config.config_groups;
+    const { group_0, group_1, group_2, ...more } = quantization_config.config_groups;
     const { num_bits, type, symmetric, strategy, group_size } = group_0.weights;
     assertEquals([num_bits, type, symmetric, strategy, group_size], [4, "int", true, "group", 32]);
-    assertEquals([group_0.targets, group_1.targets], [["Linear"], ["model.embed_tokens"]]);
+    assertEquals(group_0.targets, ["Linear"]);
+    assert(group_1.targets.includes("model.embed_tokens"));
+    assert(group_1.targets.includes("model.layers.3.self_attn.q_proj"));
+    // The embedding, the outputs of 8 layers, and q, k, v of two.
+    assertEquals([group_1.targets.length, group_2.targets.length], [1 + 8 + 2 * 3, 6]);
     assertEquals([group_1.weights.num_bits, group_1.weights.group_size], [8, 64]);
     assertEquals(more, {});
     assertEquals(quantization_config.ignore.length, 2 * 6 + 8);

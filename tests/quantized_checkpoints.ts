@@ -13,6 +13,9 @@ import { roundToPacked } from "./reference/packed.ts";
 /** How the tensor of a name is quantized; `undefined` where it is not. */
 export type Recipe = (name: string, shape: readonly number[]) => 4 | 8 | undefined;
 
+/** What may have 8 bits where the rest has 4, as `config.json` names it. */
+const EIGHT_BITS = ["re:.*(embed_tokens|o_proj|w2)$", "re:.*layers\\.[36]\\.self_attn\\..*"];
+
 /** A tensor of a safetensors file. */
 interface NewTensor {
   readonly name: string;
@@ -36,7 +39,7 @@ export function quantizeCheckpoint(from: string, to: string, recipe: Recipe, gro
     format: "pack-quantized",
     config_groups: {
       group_0: { targets: ["Linear"], weights: { ...weights, strategy: "group" } },
-      group_1: { targets: ["re:.*embed_tokens"], weights: { ...weights, num_bits: 8 } },
+      group_1: { targets: EIGHT_BITS, weights: { ...weights, num_bits: 8 } },
     },
   };
   Deno.writeFileSync(`${to}/config.json`, json({ ...config, quantization_config: quantization }));

@@ -6,7 +6,9 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Checkpoint } from "../src/checkpoint/checkpoint.ts";
+import { readJson } from "../src/checkpoint/read_json.ts";
 import { parseConfig } from "../src/config.ts";
+import { isSensitive } from "../src/model/sensitive.ts";
 import { matrixType } from "../src/model/weight_types.ts";
 import type { RuntimeOptions } from "../src/options.ts";
 import { Runtime } from "../src/runtime.ts";
@@ -45,13 +47,14 @@ Deno.test("Runtime.load() stays near to the checkpoint when weights have 8 or 4 
 
 const BOUND = { q8: 6e-4, q4: 5e-2 };
 
+const CONFIG = parseConfig(readJson(`${FABLE}/config.json`), "config.json");
 const isMatrix = (name: string, shape: readonly number[]) =>
   shape.length === 2 && shape[1]! % 32 === 0 && !/\.(a|b)_proj\./.test(name);
 const RECIPES: readonly (readonly ["q8" | "q4", Recipe])[] = [
   ["q8", (name, shape) => isMatrix(name, shape) ? 8 : undefined],
   ["q4", (name, shape) => {
     if (!isMatrix(name, shape)) return undefined;
-    return name === "model.embed_tokens.weight" ? 8 : 4;
+    return isSensitive(name, CONFIG) ? 8 : 4;
   }],
 ];
 

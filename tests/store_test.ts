@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import type { SnapshotStore, StoreFailure, StoreOptions } from "../src/store/store.ts";
 import { StoreError } from "../src/store/store.ts";
-import { delay, leaseAfterExpiry, STORE_KINDS } from "./stores.ts";
+import { delay, keysOf, leaseAfterExpiry, STORE_KINDS } from "./stores.ts";
 
 const LONG = 60_000;
 
@@ -13,10 +13,6 @@ function bytes(length: number, seed = 1): Uint8Array<ArrayBuffer> {
   const made = new Uint8Array(length);
   for (let i = 0; i < length; i++) made[i] = i * 31 + seed * 17 + (i >> 8);
   return made;
-}
-
-async function keys(store: SnapshotStore): Promise<string[]> {
-  return (await Array.fromAsync(store.list())).map(({ key }) => key);
 }
 
 async function assertRefused(reason: StoreFailure, work: () => Promise<unknown>, text: string) {
@@ -46,7 +42,7 @@ const BEHAVIOURS: Record<string, (open: Open) => Promise<void>> = {
     await store.put("a", bytes(3));
     await store.delete("a");
     assertEquals(await store.get("a"), undefined);
-    assertEquals(await keys(store), []);
+    assertEquals(await keysOf(store), []);
   },
 
   "put() tells nothing from none": async (open) => {
@@ -83,7 +79,7 @@ const BEHAVIOURS: Record<string, (open: Open) => Promise<void>> = {
     odd.push("'; DROP TABLE entries; --", "%s*?[a]", "__proto__", "../a", "k".repeat(5000));
     for (const [i, key] of odd.entries()) await store.put(key, bytes(4, i));
     for (const [i, key] of odd.entries()) assertEquals(await store.get(key), bytes(4, i), key);
-    assertEquals(await keys(store), odd);
+    assertEquals(await keysOf(store), odd);
     for (const key of odd) assert(await store.lease(key, "node", LONG), key);
   },
 
@@ -121,14 +117,32 @@ const BEHAVIOURS: Record<string, (open: Open) => Promise<void>> = {
     for (const { usedAt } of entries) assert(usedAt >= before && usedAt <= Date.now() + 1);
   },
 
+  "list() gives the keys that begin with a prefix": async (open) => {
+    await using store = await open();
+    const all = ["b/2", "a", "b/1", "b", "b/\u{10ffff}", "b\0", "c", "b0", "é", "é/1", "*", "*a"];
+    for (const key of all) await store.put(key, bytes(1));
+    await store.get("b/2");
+    const under = async (prefix: string) =>
+      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key);
+    assertEquals(await under("b/"), ["b/1", "b/\u{10ffff}", "b/2"]);
+    assertEquals(await under("b"), ["b/1", "b", "b/\u{10ffff}", "b\0", "b0", "b/2"]);
+    assertEquals(await under("é"), ["é", "é/1"]);
+    assertEquals(await under("*"), ["*", "*a"]);
+    assertEquals(await under("d"), []);
+    assertEquals(await under(""), await keysOf(store));
+    await store.delete("b/1");
+    assertEquals(await under("b/"), ["b/\u{10ffff}", "b/2"]);
+    await assertRejects(() => under("a\ud83e"), TypeError, "half a character");
+  },
+
   "put() makes room past maxBytes, the least recently used first": async (open) => {
     await using store = await open({ maxBytes: 300 });
     for (const key of ["a", "b", "c"]) await store.put(key, bytes(100));
     await store.get("a");
     await store.put("d", bytes(100));
-    assertEquals(await keys(store), ["c", "a", "d"]);
+    assertEquals(await keysOf(store), ["c", "a", "d"]);
     await store.put("e", bytes(101));
-    assertEquals(await keys(store), ["d", "e"]);
+    assertEquals(await keysOf(store), ["d", "e"]);
     assertEquals(await store.get("a"), undefined);
   },
 
@@ -138,10 +152,10 @@ const BEHAVIOURS: Record<string, (open: Open) => Promise<void>> = {
     await store.put("b", bytes(50));
     await store.put("a", bytes(240));
     await store.put("a", bytes(250));
-    assertEquals(await keys(store), ["b", "a"]);
+    assertEquals(await keysOf(store), ["b", "a"]);
     await store.delete("a");
     await store.put("c", bytes(250));
-    assertEquals(await keys(store), ["b", "c"]);
+    assertEquals(await keysOf(store), ["b", "c"]);
   },
 
   "put() never removes what is kept, and then nothing": async (open) => {
@@ -150,12 +164,12 @@ const BEHAVIOURS: Record<string, (open: Open) => Promise<void>> = {
     await store.put("a", bytes(60));
     await assertRefused("full", () => store.put("b", bytes(101)), "101 bytes");
     await assertRefused("full", () => store.put("parked", bytes(301)), "301 bytes");
-    assertEquals(await keys(store), ["parked", "a"]);
+    assertEquals(await keysOf(store), ["parked", "a"]);
     await store.put("b", bytes(100));
-    assertEquals(await keys(store), ["parked", "b"]);
+    assertEquals(await keysOf(store), ["parked", "b"]);
     await store.put("parked", bytes(200));
     await store.put("c", bytes(300));
-    assertEquals(await keys(store), ["c"]);
+    assertEquals(await keysOf(store), ["c"]);
   },
 
   "put() never removes what is leased": async (open) => {
@@ -165,7 +179,7 @@ const BEHAVIOURS: Record<string, (open: Open) => Promise<void>> = {
     await assertRefused("full", () => store.put("b", bytes(101)), "leased");
     await lease.release();
     await store.put("b", bytes(101));
-    assertEquals(await keys(store), ["b"]);
+    assertEquals(await keysOf(store), ["b"]);
   },
 
   "lease() is granted to one at a time": async (open) => {

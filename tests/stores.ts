@@ -40,6 +40,11 @@ export function lacksRedis(): boolean {
   }
 }
 
+/** The keys of a store that begin with a prefix, the least recently used first. */
+export async function keysOf(store: SnapshotStore, prefix?: string): Promise<string[]> {
+  return (await Array.fromAsync(store.list(prefix))).map(({ key }) => key);
+}
+
 /** A folder that is gone when it is disposed. */
 export class Folder implements AsyncDisposable {
   readonly path = Deno.makeTempDirSync({ prefix: "contrail-" });

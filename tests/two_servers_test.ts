@@ -22,8 +22,10 @@ class Node implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly url: string;
 
-  static async start(args: readonly string[]): Promise<Node> {
-    const process = server(0, ["--sessions", "2", ...args]).spawn();
+  /** `store` is given in the environment. */
+  static async start(args: readonly string[], store?: string): Promise<Node> {
+    const env = store === undefined ? {} : { CONTRAIL_STORE: store };
+    const process = server(0, ["--sessions", "2", ...args], [], env).spawn();
     return new Node(process, await listening(new Output(process.stdout)));
   }
 
@@ -72,7 +74,7 @@ Deno.test({
     await using redis = await RedisServer.start();
     await using alone = await Node.start([]);
     await using first = await Node.start(["--store", redis.url]);
-    await using second = await Node.start(["--store", redis.url]);
+    await using second = await Node.start([], redis.url);
     const expected = await converse([alone], QUESTIONS);
     const answers = await converse([first, second], QUESTIONS);
     assertEquals(textsOf(answers), textsOf(expected));

@@ -1,5 +1,6 @@
 /**
- * What the environment says of the hub, under the names that all of its tools know.
+ * What the environment says: of the hub, under the names that all of its tools know, and of the
+ * store, whose address may hold a password that a list of processes must not show.
  *
  * @module
  */
@@ -22,6 +23,11 @@ export function hubOptions(): PullOptions {
     token: variable("HF_TOKEN"),
     offline: offline === undefined ? undefined : /^(?:1|on|yes|true)$/i.test(offline),
   });
+}
+
+/** The store of a server that is given none as an option. */
+export function storeName(): string | undefined {
+  return variable("CONTRAIL_STORE");
 }
 
 /** A variable that is set, not empty, and among those that the program may read. */

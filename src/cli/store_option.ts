@@ -7,13 +7,15 @@ import { MemoryStore } from "../store/memory.ts";
 import type { SnapshotStore, StoreOptions } from "../store/store.ts";
 import { bytes, present, text } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
+import { storeName } from "./environment.ts";
 
 /** Options of a command that keeps states outside its sessions. */
 export const STORE_OPTIONS: Readonly<Record<string, OptionHelp>> = {
   store: {
     type: "string",
     value: "STORE",
-    help: "states of idle sessions and of prompts: memory, sqlite:PATH or redis://HOST:PORT",
+    help: "where sessions and states of prompts are kept: memory, sqlite:PATH or " +
+      "redis://HOST:PORT (default: $CONTRAIL_STORE)",
   },
   "store-bytes": { type: "string", value: "BYTES", help: "most bytes of the store (default: any)" },
 };
@@ -21,10 +23,10 @@ export const STORE_OPTIONS: Readonly<Record<string, OptionHelp>> = {
 /** Opens the store that the arguments name, if they do. The caller disposes it. */
 export async function openStore(args: CommandArguments): Promise<SnapshotStore | undefined> {
   const options = present<StoreOptions>({ maxBytes: bytes(args, "store-bytes") });
-  const name = text(args, "store");
+  const name = text(args, "store") ?? storeName();
   if (name === undefined) {
     if (options.maxBytes === undefined) return undefined;
-    throw new UsageError("--store-bytes is given without --store: name a store");
+    throw new UsageError("--store-bytes is given without a store: name one with --store");
   }
   if (name === "memory") return new MemoryStore(options);
   // What the other stores stand on is loaded only where it is used.
@@ -37,5 +39,5 @@ export async function openStore(args: CommandArguments): Promise<SnapshotStore |
     return await RedisStore.open(name, options);
   }
   // What was given is not shown: it may hold a password.
-  throw new UsageError("--store is wrong: pass memory, sqlite:PATH or redis://HOST:PORT");
+  throw new UsageError("The store is wrong: pass memory, sqlite:PATH or redis://HOST:PORT");
 }

@@ -15,12 +15,10 @@ import {
   type SessionState,
   sessionStateBytes,
 } from "./session_state.ts";
+import { TokenSet } from "./token_set.ts";
 
 /** Fewer tokens are as soon computed as copied. */
 const LEAST_TOKENS = 16;
-
-/** The owner of states that are of no session here; sessions are numbered from 1. */
-const NO_SESSION = 0;
 
 /** Options of {@linkcode Checkpoints}. */
 export interface CheckpointOptions {
@@ -39,6 +37,8 @@ export class Checkpoints {
   readonly #interval: number;
   readonly #fingerprint: string;
   readonly #cache: PrefixCache<SessionState>;
+  /** A state that had to go, whose memory the next one takes. */
+  #spare: SessionState | undefined;
 
   constructor(ops: Ops, pool: StatePool, options: CheckpointOptions) {
     this.#ops = ops;
@@ -70,15 +70,20 @@ export class Checkpoints {
     prefix?: Uint8Array<ArrayBuffer>,
   ): Reuse {
     if (logits === "all") return { tokens: 0, why: "the logits of all tokens are asked for" };
-    if (!this.#cache.enabled) return { tokens: 0, why: "the prefix cache is off" };
-    const fault = prefix && this.#add(prefix);
+    const { state: stored, fault } = prefix ? this.#decode(prefix) : {};
     const { match, shared } = this.#cache.find(tokens, fits(session));
-    const position = match?.position ?? 0;
-    if (match) {
-      importSession(this.#ops, this.#pool, session, { ...match.state, sampler: undefined });
+    const isBetter = stored !== undefined && stored.position > (match?.position ?? 0) &&
+      fits(session)(stored) && isBeginning(stored, tokens);
+    const state = isBetter ? stored : match?.state;
+    const position = state?.position ?? 0;
+    if (state) {
+      const own = ofTokens(state, tokens.slice(0, position) as Int32Array<ArrayBuffer>);
+      importSession(this.#ops, this.#pool, session, own);
+      if (isBetter) this.#put(session.id, own);
       session.kept = position;
     }
     if (fault !== undefined) return { tokens: position, why: fault };
+    if (!this.#cache.enabled && !state) return { tokens: 0, why: "the prefix cache is off" };
     if (shared <= position) return { tokens: position };
     return {
       tokens: position,
@@ -124,32 +129,47 @@ export class Checkpoints {
     this.#cache.forget(session.id, position);
   }
 
-  /** Keeps a state that was made elsewhere. Returns why it cannot be used, if so. */
-  #add(bytes: Uint8Array<ArrayBuffer>): string | undefined {
+  /** The state of a snapshot that was made elsewhere, or why it cannot be used. */
+  #decode(bytes: Uint8Array<ArrayBuffer>): { state?: SessionState; fault?: string } {
     try {
-      const state = decodeSnapshot(bytes, this.#fingerprint);
-      const { position, history } = state;
-      // A history that does not go back to the first token is of no use to prompts.
-      if (history.length >= position) this.#put(NO_SESSION, { start: 0, ids: history }, state);
-      return undefined;
+      return { state: decodeSnapshot(bytes, this.#fingerprint) };
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return { fault: error instanceof Error ? error.message : String(error) };
     }
   }
 
   #keep(session: EngineSession): void {
     if (!this.#cache.enabled) return;
-    const state = exportSession(this.#ops, this.#pool, session);
-    this.#put(session.id, tokensOf(session), state);
+    const { pending, pendingIsNew, seen } = session;
+    if (pending !== undefined && pendingIsNew) seen.delete(pending);
+    const state = exportSession(this.#ops, this.#pool, session, this.#spare);
+    this.#spare = undefined;
+    if (pending !== undefined) seen.add(pending);
+    this.#put(session.id, state);
     session.kept = session.position;
   }
 
   /** Keeps a state without the token that has not gone into it. */
-  #put(owner: number, { start, ids }: Tokens, state: SessionState): void {
-    const history = ids.slice(0, state.position - start) as Int32Array<ArrayBuffer>;
+  #put(owner: number, state: SessionState): void {
+    const { pending, position } = state;
+    const history = pending === undefined ? state.history : state.history.subarray(0, -1);
     const kept = { ...state, pending: undefined, history };
-    this.#cache.put(owner, { start, ids: history }, kept, sessionStateBytes(kept));
+    const tokens = { start: position - history.length, ids: history };
+    this.#spare = this.#cache.put(owner, tokens, kept, sessionStateBytes(kept));
   }
+}
+
+/** A state as one that has seen `tokens`, those that are in it, and has generated none of them. */
+function ofTokens(state: SessionState, tokens: Int32Array<ArrayBuffer>): SessionState {
+  const seen = new TokenSet(32 * state.seen.length);
+  for (const id of tokens) seen.add(id);
+  return { ...state, sampler: undefined, pending: undefined, history: tokens, seen: seen.words };
+}
+
+/** Whether a state was come to with the first of `tokens`, all of which it knows. */
+function isBeginning({ position, history }: SessionState, tokens: Int32Array): boolean {
+  return history.length >= position && position <= tokens.length &&
+    tokens.subarray(0, position).every((id, i) => id === history[i]);
 }
 
 /** Takes back a generated token that is not yet in the states. */
@@ -164,7 +184,7 @@ function dropPending(session: EngineSession): void {
 /** Whether a state is what the session would have come to itself. */
 function fits({ attentionBudget }: EngineSession): (state: SessionState) => boolean {
   return (state) => {
-    const isExact = state.slot.tables.every(({ evictedAt }) => evictedAt === undefined);
+    const isExact = state.slot.tables.every(({ inexactFrom }) => inexactFrom === undefined);
     return state.attentionBudget === attentionBudget ||
       (isExact && state.position <= attentionBudget);
   };

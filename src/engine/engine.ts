@@ -202,7 +202,7 @@ export class Engine implements Disposable {
       const { attentionBudget, state } = prepare();
       session = this.#sessions.open(id, attentionBudget);
       if (state) importSession(this.#parts.ops, this.#parts.pool, session, state);
-      this.#events.push({ type: "opened", ...factsOf(session) });
+      this.#events.push({ type: "opened", ...factsOf(session), attentionBudget });
     } catch (error) {
       this.#events.fail(id, undefined, error);
       if (session) this.#sessions.close(session);

@@ -18,7 +18,8 @@ export class EventLog {
   fail(id: number, session: EngineSession | undefined, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     const facts = session ? factsOf(session) : { session: id, position: 0 };
-    this.#events.push({ type: "failed", ...facts, message });
+    const refused = error instanceof TypeError || error instanceof RangeError;
+    this.#events.push({ type: "failed", ...facts, message, refused });
   }
 
   /** All events so far, which are then forgotten. */

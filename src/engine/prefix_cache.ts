@@ -50,18 +50,25 @@ export class PrefixCache<State> {
     return this.#maxBytes > 0;
   }
 
-  /** Keeps the state of session `owner` after `tokens`. */
-  put(owner: number, tokens: Tokens, state: State, bytes: number): void {
+  /**
+   * Keeps the state of session `owner` after `tokens`. Returns a state that had to go, if one had.
+   */
+  put(owner: number, tokens: Tokens, state: State, bytes: number): State | undefined {
     const size = bytes + tokens.ids.byteLength;
-    if (size > this.#maxBytes) return;
+    if (size > this.#maxBytes) return undefined;
     this.#drop((entry) =>
       entry.start === tokens.start && entry.ids.length === tokens.ids.length &&
       (tokens.start === 0 || entry.owner === owner) &&
       sharedLength(entry.ids, tokens.ids) === tokens.ids.length
     );
-    while (this.#bytes + size > this.#maxBytes) this.#bytes -= this.#entries.shift()!.bytes;
+    let dropped: Entry<State> | undefined;
+    while (this.#bytes + size > this.#maxBytes) {
+      dropped = this.#entries.shift()!;
+      this.#bytes -= dropped.bytes;
+    }
     this.#entries.push({ ...tokens, owner, state, bytes: size });
     this.#bytes += size;
+    return dropped?.state;
   }
 
   /**

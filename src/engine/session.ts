@@ -127,7 +127,7 @@ export function generateJob(session: EngineSession, request: GenerateRequest): G
 
 /** Position from which on attention is no longer exact, if there is one. */
 export function inexactFrom({ tables }: EngineSession): number | undefined {
-  const positions = tables.flatMap(({ evictedAt }) => evictedAt ?? []);
+  const positions = tables.flatMap(({ inexactFrom }) => inexactFrom ?? []);
   return positions.length > 0 ? Math.min(...positions) : undefined;
 }
 

@@ -7,7 +7,7 @@ import type { StatePool } from "../model/state.ts";
 import type { Ops } from "../ops.ts";
 import type { SamplerState } from "./sampler.ts";
 import type { EngineSession } from "./session.ts";
-import { exportSlot, importSlot, type SlotState, stateBytes } from "./slot_state.ts";
+import { exportSlot, importSlot, memoryFor, type SlotState, stateBytes } from "./slot_state.ts";
 
 /** A session's state at a position. */
 export interface SessionState {
@@ -25,17 +25,27 @@ export interface SessionState {
   readonly slot: SlotState;
 }
 
-/** Copies a session's state out. */
-export function exportSession(ops: Ops, pool: StatePool, session: EngineSession): SessionState {
+/**
+ * Copies a session's state out. The memory of `spare`, a state that is not needed any more, is
+ * written anew where it is of the right size: a session without end then leaves no garbage.
+ */
+export function exportSession(
+  ops: Ops,
+  pool: StatePool,
+  session: EngineSession,
+  spare?: SessionState,
+): SessionState {
   const { position, pending, attentionBudget, history, seen, sampler, slot, tables } = session;
+  const count = history.length - history.start;
+  const ids = new Int32Array(memoryFor(4 * count, spare?.history));
   return {
     position,
     pending,
     attentionBudget,
-    history: history.slice(history.start),
+    history: history.slice(history.start, history.length, ids),
     seen: seen.words,
     sampler,
-    slot: exportSlot(ops, pool, slot, tables),
+    slot: exportSlot(ops, pool, slot, tables, spare?.slot),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { HeldPage, PageTable, PageTableState } from "../model/page_table.ts";
 import type { AttentionState, StatePool } from "../model/state.ts";
-import { type Ops, PAGE_TOKENS, type Tensor } from "../ops.ts";
+import { ELEMENT_BYTES, type Ops, PAGE_TOKENS, type Tensor } from "../ops.ts";
 
 /** Elements of a state; bf16 as raw bits. */
 export type StateData = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
@@ -38,18 +38,21 @@ interface Run {
   readonly count: number;
 }
 
-/** Copies the states of a slot out of the pool. */
+/** Copies the states of a slot out of the pool, into the memory of `spare` where that fits. */
 export function exportSlot(
   ops: Ops,
   pool: StatePool,
   slot: number,
   tables: readonly PageTable[],
+  spare?: SlotState,
 ): SlotState {
-  const tensors = places(pool, slot, tables).map(({ name, tensor, runs }): StateTensor => {
+  const tensors = places(pool, slot, tables).map(({ name, tensor, runs }, i): StateTensor => {
     const { columns } = tensor;
     const type = tensor.type as "f32" | "bf16";
     const rows = runs.reduce((sum, run) => sum + run.count, 0);
-    const data = new (type === "f32" ? Float32Array : Uint16Array)(rows * columns);
+    const bytes = rows * columns * ELEMENT_BYTES[type];
+    const memory = memoryFor(bytes, spare?.tensors[i]?.data);
+    const data = new (type === "f32" ? Float32Array : Uint16Array)(memory);
     forRuns(tensor, runs, (view, start) => {
       ops.read(view, data.subarray(start, start + view.rows * columns));
     });
@@ -93,6 +96,11 @@ export function importSlot(
       ops.write(view, data.subarray(start, start + view.rows * tensor.columns));
     });
   }
+}
+
+/** The memory of `spare` when it has just so many bytes, or else new memory. */
+export function memoryFor(bytes: number, spare?: StateData | Int32Array<ArrayBuffer>): ArrayBuffer {
+  return spare?.buffer.byteLength === bytes ? spare.buffer : new ArrayBuffer(bytes);
 }
 
 /** Bytes of all states. */

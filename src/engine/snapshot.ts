@@ -8,7 +8,7 @@ import type { SessionState } from "./session_state.ts";
 import type { StateTensor } from "./slot_state.ts";
 
 const MAGIC = "CONTRAIL";
-const VERSION = 1;
+const VERSION = 2;
 /** Magic, version, bytes of the header. */
 const PREFIX_BYTES = 16;
 const CHECKSUM_BYTES = 4;
@@ -39,7 +39,7 @@ interface Header {
   readonly tables: readonly {
     readonly starts: readonly number[];
     readonly used: readonly number[];
-    readonly evicted_at: number | null;
+    readonly inexact_from: number | null;
   }[];
   readonly sections: readonly Section[];
 }
@@ -99,17 +99,45 @@ export function decodeSnapshot(bytes: Uint8Array<ArrayBuffer>, model: string): S
         `use another copy`,
     );
   }
-  const length = view.getUint32(12, true);
-  const text = new TextDecoder().decode(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + length));
-  const header = JSON.parse(text) as Header;
+  const { header, body } = read(bytes);
   if (header.model !== model) {
     throw new TypeError(
       `The snapshot is of the model ${header.model.slice(0, 12)} and this one is ` +
         `${model.slice(0, 12)}; restore it with the model that it was made with`,
     );
   }
-  const body = bytes.subarray(aligned(PREFIX_BYTES + length), end);
   return stateOf(header, new Map(header.sections.map((s) => [s.name, contentOf(s, body)])));
+}
+
+/** What the header of a snapshot tells, which is not checked. */
+export function snapshotFacts(bytes: Uint8Array<ArrayBuffer>): {
+  /** Tokens that the session holds. */
+  readonly position: number;
+  /** Position from which on its attention is not exact, if there is one. */
+  readonly inexactFrom: number | undefined;
+  /** The last of its tokens, if it has any. */
+  readonly lastToken: number | undefined;
+} {
+  const { header, body } = read(bytes);
+  const { position, pending, tables, sections } = header;
+  const history = sections.find(({ name }) => name === "history")!;
+  const ids = contentOf(history, body).data;
+  const inexact = tables.flatMap(({ inexact_from }) => inexact_from ?? []);
+  return {
+    position: position + (pending === null ? 0 : 1),
+    inexactFrom: inexact.length > 0 ? Math.min(...inexact) : undefined,
+    lastToken: ids.at(-1),
+  };
+}
+
+/** The header of a snapshot, and the bytes of its sections. */
+function read(bytes: Uint8Array<ArrayBuffer>): { header: Header; body: Uint8Array<ArrayBuffer> } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(12, true);
+  const text = new TextDecoder().decode(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + length));
+  const end = bytes.length - CHECKSUM_BYTES;
+  const body = bytes.subarray(aligned(PREFIX_BYTES + length), end);
+  return { header: JSON.parse(text) as Header, body };
 }
 
 function contentsOf({ history, seen, slot }: SessionState): Content[] {
@@ -129,10 +157,10 @@ function headerOf(state: SessionState, model: string, sections: readonly Section
     pending: pending ?? null,
     attention_budget: attentionBudget,
     sampler: sampler ? { random: [...sampler.random], counts: sampler.counts } : null,
-    tables: slot.tables.map(({ starts, used, evictedAt }) => ({
+    tables: slot.tables.map(({ starts, used, inexactFrom }) => ({
       starts,
       used,
-      evicted_at: evictedAt ?? null,
+      inexact_from: inexactFrom ?? null,
     })),
     sections,
   };
@@ -153,10 +181,10 @@ function stateOf(header: Header, contents: ReadonlyMap<string, Content>): Sessio
       : undefined,
     slot: {
       tensors: [...contents.values()].filter(({ type }) => type !== "i32") as StateTensor[],
-      tables: header.tables.map(({ starts, used, evicted_at }) => ({
+      tables: header.tables.map(({ starts, used, inexact_from }) => ({
         starts,
         used,
-        evictedAt: evicted_at ?? undefined,
+        inexactFrom: inexact_from ?? undefined,
       })),
     },
   };

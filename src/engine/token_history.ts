@@ -30,9 +30,15 @@ export class TokenHistory {
     this.#start = Math.max(this.#start, this.#length - this.#ring.length);
   }
 
-  /** The ids from position `from`, at least {@linkcode TokenHistory.start}, up to but not `to`. */
-  slice(from: number, to: number = this.#length): Int32Array<ArrayBuffer> {
-    const ids = new Int32Array(to - from);
+  /**
+   * The ids from position `from`, at least {@linkcode TokenHistory.start}, up to but not `to`, in
+   * `ids` or in a new array.
+   */
+  slice(
+    from: number,
+    to: number = this.#length,
+    ids: Int32Array<ArrayBuffer> = new Int32Array(to - from),
+  ): Int32Array<ArrayBuffer> {
     const first = from % this.#ring.length;
     const whole = this.#ring.subarray(first, first + ids.length);
     ids.set(whole);

@@ -39,8 +39,8 @@ export interface HeldPage {
 export interface PageTableState {
   readonly starts: readonly number[];
   readonly used: readonly number[];
-  /** Position at which a page was first evicted. */
-  readonly evictedAt: number | undefined;
+  /** Position of the first token that did not attend to all tokens before it. */
+  readonly inexactFrom: number | undefined;
 }
 
 /**
@@ -55,12 +55,15 @@ export class PageTable {
   readonly #recent: number;
   readonly #held: HeldPage[] = [];
   readonly #free: number[];
-  #evictedAt: number | undefined;
+  /** Scores in their order; allocated once, as every token needs it. */
+  readonly #ranked: Float32Array<ArrayBuffer>;
+  #inexactFrom: number | undefined;
   #version = 0;
 
   constructor(options: PageTableOptions) {
     this.#options = options;
     this.#recent = Math.floor(options.pages / 4);
+    this.#ranked = new Float32Array(options.pages);
     // Taken from the end: the first page first.
     this.#free = Array.from(
       { length: options.pages },
@@ -83,9 +86,9 @@ export class PageTable {
     return this.#recent;
   }
 
-  /** Position at which a page was first evicted, when one was. */
-  get evictedAt(): number | undefined {
-    return this.#evictedAt;
+  /** Position of the first token that did not attend to all tokens before it, if there is one. */
+  get inexactFrom(): number | undefined {
+    return this.#inexactFrom;
   }
 
   /**
@@ -130,11 +133,17 @@ export class PageTable {
     });
   }
 
+  /** Notes that tokens from `position` on read only some of the pages. */
+  noteUnread(position: number): void {
+    this.#inexactFrom ??= position;
+  }
+
   /** Notes the scores of the held pages for queries up to position `last`. */
   score(scores: Float32Array, last: number): void {
     const count = this.#held.length;
-    const ranked = scores.slice(0, count).sort().reverse();
-    const least = ranked[Math.ceil(count * BEST_SHARE) - 1]!;
+    const ranked = this.#ranked.subarray(0, count);
+    ranked.set(scores.subarray(0, count));
+    const least = ranked.sort()[count - Math.ceil(count * BEST_SHARE)]!;
     for (let i = 0; i < count; i++) {
       if (scores[i]! >= least) this.#held[i] = { ...this.#held[i]!, used: last };
     }
@@ -145,12 +154,12 @@ export class PageTable {
     return {
       starts: this.#held.map(({ start }) => start),
       used: this.#held.map(({ used }) => used),
-      evictedAt: this.#evictedAt,
+      inexactFrom: this.#inexactFrom,
     };
   }
 
   /** Takes pages for what another table held. */
-  restore({ starts, used, evictedAt }: PageTableState): void {
+  restore({ starts, used, inexactFrom }: PageTableState): void {
     this.clear();
     if (starts.length > this.#free.length) {
       throw new RangeError(
@@ -162,13 +171,13 @@ export class PageTable {
     starts.forEach((start, i) => {
       this.#held.push({ page: this.#free.pop()!, start, used: used[i]! });
     });
-    this.#evictedAt = evictedAt;
+    this.#inexactFrom = inexactFrom;
   }
 
   /** Gives every page back. */
   clear(): void {
     for (const { page } of this.#held.splice(0).reverse()) this.#free.push(page);
-    this.#evictedAt = undefined;
+    this.#inexactFrom = undefined;
     this.#version++;
   }
 
@@ -187,7 +196,7 @@ export class PageTable {
     }
     const [evicted] = this.#held.splice(victim, 1);
     this.#free.push(evicted!.page);
-    this.#evictedAt ??= position;
+    this.#inexactFrom ??= position;
     this.#version++;
   }
 }

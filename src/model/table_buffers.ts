@@ -63,6 +63,7 @@ export class TableBuffers implements Disposable {
   readonly #rows: Tensor;
   readonly #lists: PageLists;
   readonly #scores: Tensor | undefined;
+  readonly #readScores: Float32Array<ArrayBuffer>;
   readonly #chosen: PageLists | undefined;
   readonly #views = new Map<string, TableTensors>();
   readonly #recent: number;
@@ -85,6 +86,7 @@ export class TableBuffers implements Disposable {
     this.#rows = this.#owned.use(ops.tensor("i32", 1, maxRows));
     this.#lists = lists(width);
     this.#chosen = this.#read === undefined ? undefined : lists(this.#read);
+    this.#readScores = new Float32Array(scored ? segments * width : 0);
     this.#scores = scored ? this.#owned.use(ops.tensor("f32", segments, width)) : undefined;
   }
 
@@ -96,17 +98,22 @@ export class TableBuffers implements Disposable {
     const tensors = this.#tensors(rows.length, segments.length);
     this.#ops.write(tensors.rows, Int32Array.from(rows));
     this.#writeLists(tensors, segments, t);
+    for (const { tables, position } of segments) {
+      const table = tables[t]!;
+      if (this.#read !== undefined && table.held.length > this.#read) table.noteUnread(position);
+    }
     return tensors;
   }
 
   /** Hands the scores of the pass to the tables. */
   noteScores(segments: readonly Segment[], t: number): void {
     if (!this.#scores) return;
-    const scores = new Float32Array(segments.length * this.#width);
-    using view = this.#scores.rowView(0, segments.length);
-    this.#ops.read(view, scores);
+    const rows = segments.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const { scores } = this.#tensors(rows, segments.length);
+    const read = this.#readScores.subarray(0, segments.length * this.#width);
+    this.#ops.read(scores!, read);
     for (const [s, { tables, position, tokens }] of segments.entries()) {
-      const own = scores.subarray(s * this.#width, (s + 1) * this.#width);
+      const own = read.subarray(s * this.#width, (s + 1) * this.#width);
       tables[t]!.score(own, position + tokens.length - 1);
     }
   }

@@ -9,7 +9,7 @@ import { type FileElementType, PACKED_ROWS, type PackedType } from "../ops.ts";
 /**
  * Type of the packed matrices in memory. `auto` keeps quantized weights, and bf16 where the
  * checkpoint holds nothing else. `q8` and `q4` keep quantized weights, too, and round the others to
- * 8 bits, or to 4 outside of embedding and head.
+ * 8 bits, or, where that hurts least, to 4.
  */
 export type WeightType = "auto" | "f32" | "bf16" | "q8" | "q4";
 

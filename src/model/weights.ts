@@ -6,6 +6,7 @@
  */
 import type { JetConfig, ModelConfig } from "../config.ts";
 import type { Ops, PackedType, Tensor } from "../ops.ts";
+import { isSensitive } from "./sensitive.ts";
 import { tensorShapes } from "./tensor_shapes.ts";
 import { type MatrixType, matrixType, type StoredType, type WeightType } from "./weight_types.ts";
 
@@ -69,12 +70,10 @@ export class Weights implements Disposable {
   /** Loads every tensor of `config` from `source`; nothing stays allocated when one fails. */
   constructor(ops: Ops, config: ModelConfig, source: WeightSource, type: WeightType = "auto") {
     using stack = new DisposableStack();
-    const packer = new Packer(ops, source, type, tensorShapes(config), stack);
-    // Head and embedding decide more than what 4 bits of them would save.
-    const ends = type === "q4" ? "q8" : type;
-    this.embedding = packer.pack(["model.embed_tokens.weight"], ends);
+    const packer = new Packer(ops, config, source, type, stack);
+    this.embedding = packer.pack(["model.embed_tokens.weight"]);
     this.finalNorm = packer.vector(["model.norm.weight"]);
-    this.head = config.tiedEmbeddings ? this.embedding : packer.pack(["lm_head.weight"], ends);
+    this.head = config.tiedEmbeddings ? this.embedding : packer.pack(["lm_head.weight"]);
     this.layers = config.layers.map((kind, index) => {
       const layer = `model.layers.${index}`;
       return {
@@ -126,28 +125,30 @@ function packAttention(packer: Packer, prefix: string, kind: "attn" | "swa"): At
 
 /** Allocates packed tensors and fills them from a source. */
 class Packer {
-  /** Types of the matrices, without those whose type was fixed. */
+  /** Types of the matrices, without those that are sensitive or whose type was fixed. */
   readonly types = new Set<Exclude<WeightsSummary, "mixed">>();
   readonly #ops: Ops;
   readonly #source: WeightSource;
   readonly #type: WeightType;
+  readonly #config: ModelConfig;
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #stack: DisposableStack;
 
   constructor(
     ops: Ops,
+    config: ModelConfig,
     source: WeightSource,
     type: WeightType,
-    shapes: ReadonlyMap<string, readonly number[]>,
     stack: DisposableStack,
   ) {
     this.#ops = ops;
+    this.#config = config;
     this.#source = source;
     this.#type = type;
-    this.#shapes = shapes;
+    this.#shapes = tensorShapes(config);
     this.#stack = stack;
     // Every tensor is looked for before the first byte is loaded.
-    for (const [name, shape] of shapes) source.type(name, shape);
+    for (const [name, shape] of this.#shapes) source.type(name, shape);
   }
 
   /** The matrices `names`, one below the other. */
@@ -207,8 +208,10 @@ class Packer {
   #matrix(names: readonly string[], rows: readonly number[], fixed?: WeightType): Tensor {
     const columns = this.#shape(names[0]!)[1]!;
     const stored = names.map((name) => this.#source.type(name, this.#shape(name)));
-    const type = matrixType(fixed ?? this.#type, { stored, rows, columns });
-    if (!fixed) this.types.add(typeof type === "object" ? type.type : type);
+    const isSpecial = names.some((name) => isSensitive(name, this.#config));
+    const wanted = isSpecial && this.#type === "q4" ? "q8" : this.#type;
+    const type = matrixType(fixed ?? wanted, { stored, rows, columns });
+    if (!fixed && !isSpecial) this.types.add(typeof type === "object" ? type.type : type);
     return this.#allocate(type, rows.reduce((sum, count) => sum + count), columns);
   }
 

@@ -5,6 +5,8 @@
  */
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.ts";
 import type { PlannedTensor } from "../checkpoint/layout.ts";
+import type { ModelConfig } from "../config.ts";
+import { tensorShapes } from "../model/tensor_shapes.ts";
 import type { GroupFormat } from "./group_quantizer.ts";
 import { packedBytes } from "./packing.ts";
 import { formatOf, type Recipe } from "./recipe.ts";
@@ -17,15 +19,15 @@ export interface Job {
   readonly outputs: readonly PlannedTensor[];
 }
 
-/** Looks for all tensors of these shapes. Throws an `Error` for one that is missing or wrong. */
+/** Looks for all tensors of a model. Throws an `Error` for one that is missing or wrong. */
 export function planJobs(
   checkpoint: Checkpoint,
-  shapes: ReadonlyMap<string, readonly number[]>,
+  config: ModelConfig,
   chosen: Recipe,
 ): Job[] {
-  return Array.from(shapes, ([name, shape]) => {
+  return Array.from(tensorShapes(config), ([name, shape]) => {
     const entry = checkpoint.entry(name, shape);
-    const format = formatOf(name, shape, chosen);
+    const format = formatOf(name, shape, config, chosen);
     return { entry, format, outputs: format ? quantizedTensors(entry, format) : [entry] };
   });
 }

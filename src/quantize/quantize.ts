@@ -8,7 +8,6 @@ import { planFiles, type PlannedFile } from "../checkpoint/layout.ts";
 import { readJson } from "../checkpoint/read_json.ts";
 import { type ModelConfig, parseConfig } from "../config.ts";
 import { isRecord } from "../json_fields.ts";
-import { tensorShapes } from "../model/tensor_shapes.ts";
 import { readText } from "../read_text.ts";
 import { calibrate, type Calibration } from "./calibrate.ts";
 import { type Job, planJobs } from "./jobs.ts";
@@ -80,8 +79,7 @@ export async function quantize(
   const chosen = recipe(options.weights, options.group);
   const json = readConfig(model);
   const config = parseConfig(json, `${model}/config.json`);
-  const shapes = tensorShapes(config);
-  const jobs = planJobs(Checkpoint.open(model), shapes, chosen);
+  const jobs = planJobs(Checkpoint.open(model), config, chosen);
   const plan = planFiles(jobs.map(({ outputs }) => outputs), options.fileBytes ?? FILE_BYTES);
   using work = new WorkFolder(out, taskOf(model, jobs, options));
   const calibration = work.finished.size < jobs.length
@@ -181,8 +179,8 @@ function taskOf(model: string, jobs: readonly Job[], options: QuantizeOptions): 
     const { size, mtime } = Deno.statSync(path);
     return { path: Deno.realPathSync(path), size, mtime };
   });
-  const { matrix, vocabulary } = recipe(weights, group);
-  return { model: Deno.realPathSync(model), matrix, vocabulary, fileBytes, sources };
+  const formats = recipe(weights, group);
+  return { model: Deno.realPathSync(model), ...formats, fileBytes, sources };
 }
 
 function jsonBytes(value: unknown): Uint8Array {

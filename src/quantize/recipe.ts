@@ -3,14 +3,16 @@
  *
  * @module
  */
+import type { ModelConfig } from "../config.ts";
+import { isSensitive } from "../model/sensitive.ts";
 import type { GroupFormat } from "./group_quantizer.ts";
 
 /** What a model is quantized to. */
 export interface Recipe {
-  /** Format of the matrices. */
+  /** Format of most matrices. */
   readonly matrix: GroupFormat;
-  /** Format of the embedding and the head, whose errors no later layer makes up for. */
-  readonly vocabulary: GroupFormat;
+  /** Format of those that {@linkcode isSensitive} names. */
+  readonly sensitive: GroupFormat;
 }
 
 const SMALLEST_GROUP = 32;
@@ -19,7 +21,7 @@ const SMALLEST_GROUP = 32;
 export function recipe(weights: "q4" | "q8", group?: 32 | 64): Recipe {
   const bytes: GroupFormat = { bits: 8, group: weights === "q8" ? group ?? 64 : 64 };
   const matrix: GroupFormat = weights === "q8" ? bytes : { bits: 4, group: group ?? 32 };
-  return { matrix, vocabulary: bytes };
+  return { matrix, sensitive: bytes };
 }
 
 /**
@@ -29,10 +31,11 @@ export function recipe(weights: "q4" | "q8", group?: 32 | 64): Recipe {
 export function formatOf(
   name: string,
   shape: readonly number[],
-  { matrix, vocabulary }: Recipe,
+  config: ModelConfig,
+  { matrix, sensitive }: Recipe,
 ): GroupFormat | undefined {
   if (shape.length !== 2 || isGate(name)) return undefined;
-  const { bits, group } = isVocabulary(name) ? vocabulary : matrix;
+  const { bits, group } = isSensitive(name, config) ? sensitive : matrix;
   const columns = shape[1]!;
   if (columns % group === 0) return { bits, group };
   return columns % SMALLEST_GROUP === 0 ? { bits, group: SMALLEST_GROUP } : undefined;
@@ -54,7 +57,7 @@ export function quantizationConfig(
     const module = name.replace(/\.weight$/, "");
     if (!format) ignore.push(module);
     else if (!targets.has(key(format))) targets.set(key(format), { format, names: [module] });
-    else if (isVocabulary(name) || key(format) !== key(matrix)) {
+    else if (isEmbedding(name) || key(format) !== key(matrix)) {
       targets.get(key(format))!.names.push(module);
     }
   }
@@ -91,10 +94,11 @@ function scheme({ bits, group }: GroupFormat, targets: readonly string[]): objec
   };
 }
 
-function isGate(name: string): boolean {
-  return /\.self_attn\.[ab]_proj\.weight$/.test(name);
+/** Whether a matrix is of no module of the class Linear. */
+function isEmbedding(name: string): boolean {
+  return name === "model.embed_tokens.weight";
 }
 
-function isVocabulary(name: string): boolean {
-  return name === "model.embed_tokens.weight" || name === "lm_head.weight";
+function isGate(name: string): boolean {
+  return /\.self_attn\.[ab]_proj\.weight$/.test(name);
 }

@@ -16,10 +16,11 @@ import { ApiError, errorResponse, shuttingDown, toApiError } from "./errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { health } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
+import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
 
 /** Options of {@linkcode createServer}. */
 export interface ServerOptions {
-  /** Largest body of a request in bytes (default 4 MiB). */
+  /** Largest body of a request in bytes (default 4 MiB); that of a snapshot may be larger. */
   readonly maxBodyBytes?: number;
   /** Once aborted, running requests end and new ones are answered with 503. */
   readonly signal?: AbortSignal;
@@ -33,6 +34,7 @@ const ENDPOINTS: readonly Endpoint[] = [
   showModel,
   chatCompletions,
   completions,
+  ...SESSION_ENDPOINTS,
 ];
 
 /** Status for the log when the client has gone before its answer. */
@@ -61,8 +63,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     if (signal?.aborted) throw shuttingDown();
     await next();
   });
-  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: () => tooLarge(maxBodyBytes) }));
-  addEndpoints(app, server);
+  addEndpoints(app, server, maxBodyBytes);
   app.doc31("/openapi.json", describe);
   app.all("/openapi.json", only("GET, HEAD"));
   app.notFound((c) => errorResponse(c, unknownRoute(c)));
@@ -75,13 +76,23 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
 }
 
 /** Adds all endpoints, and refuses the methods that their paths do not take. */
-function addEndpoints(app: OpenAPIHono<BlankEnv>, server: ServerContext): void {
+function addEndpoints(
+  app: OpenAPIHono<BlankEnv>,
+  server: ServerContext,
+  maxBodyBytes: number,
+): void {
   const methods = new Map<string, string[]>();
-  for (const { route, answer } of ENDPOINTS) {
+  for (const { route, answer, maxBodyBytes: own } of ENDPOINTS) {
+    const maxSize = own?.(server) ?? maxBodyBytes;
     const path = route.getRoutingPath();
     const method = route.method.toUpperCase();
     app.openAPIRegistry.registerPath(route);
-    app.on(method, path, (c) => answer(c, server));
+    app.on(
+      method,
+      path,
+      bodyLimit({ maxSize, onError: () => tooLarge(maxSize) }),
+      (c) => answer(c, server),
+    );
     const taken = method === "GET" ? ["GET", "HEAD"] : [method];
     methods.set(path, [...methods.get(path) ?? [], ...taken]);
   }

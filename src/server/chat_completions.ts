@@ -54,7 +54,7 @@ function wantedLogprobs({ logprobs, top_logprobs }: ChatBody): number {
 }
 
 /** A message in the form that chat templates know. */
-function templateMessage(message: ChatBody["messages"][number]): ChatMessage {
+export function templateMessage(message: ChatBody["messages"][number]): ChatMessage {
   const { role, content, name, tool_calls, tool_call_id } = message;
   const text = Array.isArray(content) ? content.map((part) => part.text).join("") : content;
   return {

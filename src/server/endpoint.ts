@@ -16,13 +16,18 @@ type AnswerForm = z.ZodType | string;
 
 /** What {@linkcode endpoint} makes an endpoint of. */
 export interface EndpointParts<Body extends z.ZodType> {
-  readonly method: "get" | "post" | "delete";
+  readonly method: "get" | "post" | "put" | "delete";
   /** Its variable parts are in braces: `/v1/models/{id}`. */
   readonly path: string;
   readonly summary: string;
   /** The form of a JSON body; without it there is none. */
   readonly body?: Body;
-  readonly gives: AnswerForm;
+  /** Whether there is a body of bytes, which the answer reads itself. */
+  readonly takesBytes?: boolean;
+  /** Most bytes of the body, where those that the server allows for JSON are too few. */
+  readonly maxBodyBytes?: (server: ServerContext) => number;
+  /** One form, or one of each kind. */
+  readonly gives: AnswerForm | readonly AnswerForm[];
   /** The form of the events that the body's `stream` asks for. */
   readonly events?: z.ZodType;
   readonly answer: (
@@ -35,13 +40,15 @@ export interface EndpointParts<Body extends z.ZodType> {
 /** A route with its description. */
 export interface Endpoint {
   readonly route: RouteConfig & { getRoutingPath(): string };
+  readonly maxBodyBytes: ((server: ServerContext) => number) | undefined;
   readonly answer: (c: Context, server: ServerContext) => Response | Promise<Response>;
 }
 
 /** Makes an endpoint whose body is checked before it answers. */
 export function endpoint<Body extends z.ZodType = z.ZodVoid>(
-  { method, path, summary, body, gives, events, answer }: EndpointParts<Body>,
+  parts: EndpointParts<Body>,
 ): Endpoint {
+  const { method, path, summary, body, takesBytes, gives, events, answer } = parts;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const params = z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
   const route = createRoute({
@@ -50,13 +57,13 @@ export function endpoint<Body extends z.ZodType = z.ZodVoid>(
     summary,
     request: {
       ...(names.length > 0 ? { params } : {}),
-      ...(body ? { body: { required: true, content: json(body) } } : {}),
+      ...(body || takesBytes ? { body: { required: true, content: forms(body ?? BINARY) } } : {}),
     },
     responses: {
       200: {
         description: "The answer",
         content: {
-          ...(typeof gives === "string" ? { [gives]: { schema: BYTES } } : json(gives)),
+          ...forms(gives),
           ...(events ? { "text/event-stream": { schema: events } } : {}),
         },
       },
@@ -65,6 +72,7 @@ export function endpoint<Body extends z.ZodType = z.ZodVoid>(
   });
   return {
     route,
+    maxBodyBytes: parts.maxBodyBytes,
     answer: async (c, server) => {
       const given = body ? await readBody(c, body) : undefined;
       return await answer(c, server, given as z.infer<Body>);
@@ -73,6 +81,18 @@ export function endpoint<Body extends z.ZodType = z.ZodVoid>(
 }
 
 const BYTES = { type: "string", format: "binary" } as const;
+
+/** The media type of bytes. */
+export const BINARY = "application/octet-stream";
+
+/** What is said of a body of these forms. */
+function forms(given: AnswerForm | readonly AnswerForm[]) {
+  const all = Array.isArray(given) ? given as readonly AnswerForm[] : [given as AnswerForm];
+  return Object.assign(
+    {},
+    ...all.map((form) => typeof form === "string" ? { [form]: { schema: BYTES } } : json(form)),
+  );
+}
 
 function json(schema: z.ZodType) {
   return { "application/json": { schema } };

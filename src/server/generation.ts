@@ -127,7 +127,7 @@ function checkTokenIds(runtime: Runtime, prompts: readonly (readonly number[])[]
 }
 
 /** The body's sampling parameters under the names of the library, without those that are absent. */
-function generateOptions(runtime: Runtime, body: GenerationBody): GenerateOptions {
+export function generateOptions(runtime: Runtime, body: GenerationBody): GenerateOptions {
   const { vocabularySize } = runtime.config;
   const given = {
     temperature: body.temperature,

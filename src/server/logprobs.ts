@@ -43,7 +43,7 @@ function chatLogprob(runtime: Runtime, { id, logprob }: TokenLogprob): ChatLogpr
 }
 
 /** A token's text, in which bytes that are no whole character become U+FFFD. */
-function tokenText(runtime: Runtime, id: number): string {
+export function tokenText(runtime: Runtime, id: number): string {
   return new TextDecoder().decode(tokenBytes(runtime, id));
 }
 

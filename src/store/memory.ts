@@ -91,8 +91,10 @@ export class MemoryStore implements SnapshotStore {
     });
   }
 
-  async *list(): AsyncGenerator<StoreEntry> {
+  async *list(prefix = ""): AsyncGenerator<StoreEntry> {
+    checkKey(prefix);
     for (const [key, { bytes, usedAt, kept }] of [...this.#entries]) {
+      if (!key.startsWith(prefix)) continue;
       yield { key, bytes: bytes.length, usedAt, kept };
     }
   }

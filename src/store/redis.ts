@@ -112,12 +112,16 @@ export class RedisStore implements SnapshotStore {
     if (answer === "fenced") throw refused(key, fence, newest);
   }
 
-  async *list(): AsyncGenerator<StoreEntry> {
-    const rows = await this.#ask(() => this.#eval<string[]>(LIST, [""]));
-    for (let i = 0; i < rows.length; i += 4) {
-      const [key, bytes, used, kept] = rows.slice(i, i + 4) as [string, string, string, string];
-      yield { key, bytes: Number(bytes), usedAt: Number(used) / 1000, kept: kept === "1" };
-    }
+  async *list(prefix = ""): AsyncGenerator<StoreEntry> {
+    checkKey(prefix);
+    const rows = await this.#ask(() => this.#eval<string[][]>(LIST, [prefix]));
+    const entries = rows.map(([key, bytes, used, kept]) => ({
+      key: key!,
+      bytes: Number(bytes),
+      usedAt: Number(used) / 1000,
+      kept: kept === "1",
+    }));
+    yield* entries.sort((a, b) => a.usedAt - b.usedAt);
   }
 
   async lease(key: string, owner: string, milliseconds: number): Promise<Lease | undefined> {

@@ -3,8 +3,9 @@
  *
  * Below a prefix `P`: `P:value:KEY` has the bytes of a snapshot, the sorted set `P:used` the
  * microsecond of its last use, the hash `P:bytes` its size, and the set `P:kept` the keys that are
- * kept. The hash `P:lease:KEY` is the newest lease (`owner`, `fence`, `until` in microseconds), and
- * `P:fence` the last fence. The time is the server's own.
+ * kept. The sorted set `P:keys` has all keys in the order of their bytes. The hash `P:lease:KEY` is
+ * the newest lease (`owner`, `fence`, `until` in microseconds), and `P:fence` the last fence. The
+ * time is the server's own.
  *
  * @module
  */
@@ -48,6 +49,7 @@ local function remove(key)
   redis.call('ZREM', prefix .. ':used', key)
   redis.call('HDEL', prefix .. ':bytes', key)
   redis.call('SREM', prefix .. ':kept', key)
+  redis.call('ZREM', prefix .. ':keys', key)
 end
 `;
 
@@ -95,6 +97,7 @@ if ARGV[3] == '1' then redis.call('SADD', prefix .. ':kept', key) end
 redis.call('HSET', prefix .. ':bytes', key, redis.call('STRLEN', fresh))
 redis.call('RENAME', fresh, name('value', key))
 redis.call('PERSIST', name('value', key))
+redis.call('ZADD', prefix .. ':keys', 0, key)
 use()
 return {'ok'}
 `;
@@ -107,16 +110,19 @@ remove(key)
 return {'ok'}
 `;
 
-/** Four values for each snapshot, the least recently used first: key, bytes, use, 1 if kept. */
+/**
+ * The snapshots whose keys begin with `ARGV[1]`: key, bytes, use, 1 if kept. No key has the byte
+ * that ends their range.
+ */
 export const LIST = COMMON + `
 local list = {}
-local used = redis.call('ZRANGE', prefix .. ':used', 0, -1, 'WITHSCORES')
-for i = 1, #used, 2 do
-  if redis.call('EXISTS', name('value', used[i])) == 1 then
-    table.insert(list, used[i])
-    table.insert(list, redis.call('HGET', prefix .. ':bytes', used[i]))
-    table.insert(list, whole(tonumber(used[i + 1])))
-    table.insert(list, whole(redis.call('SISMEMBER', prefix .. ':kept', used[i])))
+local first = key == '' and '-' or '[' .. key
+for _, key in ipairs(redis.call('ZRANGEBYLEX', prefix .. ':keys', first, '(' .. key .. '\\255')) do
+  if redis.call('EXISTS', name('value', key)) == 1 then
+    local used = redis.call('ZSCORE', prefix .. ':used', key)
+    local kept = redis.call('SISMEMBER', prefix .. ':kept', key)
+    local bytes = redis.call('HGET', prefix .. ':bytes', key)
+    table.insert(list, {key, bytes, whole(tonumber(used)), whole(kept)})
   end
 end
 return list

@@ -134,10 +134,17 @@ export class SqliteStore implements SnapshotStore {
     });
   }
 
-  async *list(): AsyncGenerator<StoreEntry> {
+  async *list(prefix = ""): AsyncGenerator<StoreEntry> {
+    const first = toBytes(prefix);
+    // No key has this byte. The plus keeps SQLite from going through all keys in order of use.
+    const last = new Uint8Array([...first, 255]);
     const rows = this.#guard(
       "read",
-      () => this.#rows("SELECT key, bytes, used, kept FROM entries ORDER BY used"),
+      () =>
+        this.#rows(
+          "SELECT key, bytes, used, kept FROM entries WHERE key BETWEEN ? AND ? ORDER BY +used",
+          ...[first, last],
+        ),
     );
     for (const { key, bytes, used, kept } of rows) {
       const usedAt = Number(used) / 1000;
