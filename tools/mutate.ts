@@ -39,7 +39,7 @@ class Copy {
     const source = await Deno.readTextFile(path);
     await Deno.writeTextFile(path, replaceOnce(source, find, replace, file));
     try {
-      const build = await this.#run("kernels/build.ts");
+      const build = await this.#run("kernels/build.ts", "--backend", "cpu");
       if (build.code !== 0) {
         throw new Error(`${file} does not build with ${replace} in time: ${build.text}`);
       }
@@ -57,13 +57,13 @@ class Copy {
   }
 
   async build(): Promise<void> {
-    const { code, text } = await this.#run("kernels/build.ts");
+    const { code, text } = await this.#run("kernels/build.ts", "--backend", "cpu");
     if (code !== 0) throw new Error(`the kernels do not build: ${text}`);
   }
 
-  async #run(script: string): Promise<{ code: number; text: string }> {
+  async #run(script: string, ...args: string[]): Promise<{ code: number; text: string }> {
     const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-check", "--allow-all", script],
+      args: ["run", "--quiet", "--no-check", "--allow-all", script, ...args],
       cwd: this.#root,
       signal: AbortSignal.timeout(LIMIT_MS),
       stdout: "piped",

@@ -122,7 +122,8 @@ bool check_rotary(RotaryArgs& args, const ct_device* device, const ct_tensor* ou
     return fail("%s: positions[%u] is %d; pass 0 or more", call.name, i, values[i]);
   }
   if (!is_apart_or_same(call, to, from) || !is_apart(call, to, where)) return false;
-  args = {floats(to), const_floats(from), index_row(where), x->columns / head_size, head_size, theta};
+  args = {floats(to), const_floats(from), index_row(where), x->columns / head_size, head_size,
+          theta};
   return true;
 }
 

@@ -183,7 +183,8 @@ int32_t ct_tensor_write(ct_tensor* tensor, const void* data, uint64_t bytes) {
   if (!guard || !check_copy("ct_tensor_write", tensor, data, bytes)) return -1;
   if (is_packed(tensor->type)) {
     const uint64_t row_bytes = uint64_t{tensor->columns} * sizeof(float);
-    const ConvertArgs args = {typed(*tensor), static_cast<const unsigned char*>(data), CT_F32, row_bytes};
+    const unsigned char* const from = static_cast<const unsigned char*>(data);
+    const ConvertArgs args = {typed(*tensor), from, CT_F32, row_bytes};
     return convert_elements(device, args) ? 0 : -1;
   }
   return write_elements(*tensor, data) ? 0 : -1;

@@ -13,7 +13,7 @@ struct ct_buffer {
   uint64_t bytes;
   void* mapping;  // what the backend allocated, which may begin before `data`
   uint64_t mapping_bytes;
-  unsigned char* indices;  // of a GPU's buffer: what the host wrote there, null where it cannot tell
+  unsigned char* indices;  // what the host wrote to a GPU's buffer, null where it cannot tell
 };
 
 struct ct_tensor {

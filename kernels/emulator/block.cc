@@ -18,8 +18,6 @@ thread_local Block* running = nullptr;
 
 }  // namespace
 
-Block::Block() : error_{} {}
-
 Block::~Block() {
   if (stacks_) munmap(stacks_, stacks_bytes);
 }
@@ -52,47 +50,30 @@ void Block::shuffle_order(uint8_t* order, uint32_t count) {
   }
 }
 
-void Block::begin(uint32_t lane, void (*body)(void*)) {
-  lanes_[lane] = {begin_stack(stacks_ + (lane + 1) * stack_bytes, body, this), State::ready, 0, 0, 0,
-                  0};
+void Block::begin(uint32_t lane) {
+  void* const stack = begin_stack(stacks_ + (lane + 1) * stack_bytes, lane_main, this);
+  lanes_[lane] = {stack, State::ready, 0, 0, 0, 0};
 }
 
-bool Block::run(const Program& program, BlockIndex index, uint32_t threads, uint64_t seed) {
-  program_ = program;
+bool Block::run(const Program& program, const Launch& launch, BlockIndex index, uint64_t seed) {
+  program_ = &program;
+  launch_ = &launch;
   index_ = index;
-  threads_ = threads;
+  threads_ = launch.grid.threads;
   random_ = seed * 0x9e3779b97f4a7c15u | 1;
   shared_filled_ = 0;
+  for (uint32_t lane = 0; lane < threads_; ++lane) begin(lane);
   Block* const before = running;
   running = this;
-  bool succeeded;
-  if (program.cooperates) {
-    for (uint32_t lane = 0; lane < threads; ++lane) begin(lane, lane_main);
-    succeeded = run_lanes();
-  } else {
-    begin(0, loop_main);
-    switch_to(0);
-    succeeded = lanes_[0].state == State::done;
-  }
+  const bool succeeded = run_lanes();
   running = before;
   return succeeded;
 }
 
 void Block::lane_main(void* block) {
   Block& self = *static_cast<Block*>(block);
-  self.program_.run(self.program_.arguments, self.current_, self.index_);
-  self.leave(State::done);
-}
-
-// Threads that do not wait for each other need no stacks of their own.
-void Block::loop_main(void* block) {
-  Block& self = *static_cast<Block*>(block);
-  const uint32_t first = uint32_t((self.random() >> 32) * self.threads_ >> 32);
-  for (uint32_t i = 0; i < self.threads_; ++i) {
-    self.current_ = (first + i) % self.threads_;
-    self.program_.run(self.program_.arguments, self.current_, self.index_);
-  }
-  self.current_ = 0;
+  const Program& program = *self.program_;
+  program.run_thread(program.body, *self.launch_, {self.current_, self.index_});
   self.leave(State::done);
 }
 
@@ -102,14 +83,13 @@ void Block::switch_to(uint32_t lane) {
 }
 
 void Block::leave(State state) {
-  Lane& lane = lanes_[program_.cooperates ? current_ : 0];
+  Lane& lane = lanes_[current_];
   lane.state = state;
   ct_switch_stack(&lane.stack, scheduler_);
   __builtin_unreachable();
 }
 
 void Block::wait(State state, uint32_t line) {
-  if (!program_.cooperates) fail("waits for others, which its kernel is not declared to do");
   Lane& lane = lanes_[current_];
   lane.state = state;
   lane.line = line;
@@ -118,16 +98,15 @@ void Block::wait(State state, uint32_t line) {
 
 void Block::wait_for_block(uint32_t line) { wait(State::at_barrier, line); }
 
-uint32_t Block::exchange(uint32_t value, uint32_t source, uint32_t line) {
+uint32_t Block::exchange(uint32_t value, uint32_t mask, uint32_t line) {
   Lane& lane = lanes_[current_];
   lane.value = value;
-  lane.source = source;
+  lane.source = (current_ ^ mask) % warp_lanes;
   wait(State::at_shuffle, line);
   return lane.value;
 }
 
 void* Block::take_shared(uint32_t bytes) {
-  if (!program_.cooperates) fail("has shared memory, which its kernel is not declared to use");
   Lane& lane = lanes_[current_];
   const uint32_t begin = lane.shared_used, end = begin + (bytes + 15) / 16 * 16;
   if (end > shared_capacity) fail("needs %u bytes of shared memory of %u", end, shared_capacity);
@@ -141,7 +120,7 @@ void* Block::take_shared(uint32_t bytes) {
 
 void Block::fail(const char* format, ...) {
   const int begun = snprintf(error_, sizeof error_, "thread %u of block %u, %u, %u of %s ",
-                             current_, index_.x, index_.y, index_.z, program_.name);
+                             current_, index_.x, index_.y, index_.z, program_->name);
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(error_ + begun, sizeof error_ - uint32_t(begun), format, arguments);
@@ -186,10 +165,10 @@ bool Block::finish_shuffle(uint32_t warp) {
     if (lanes[i].state != State::at_shuffle || lanes[i].line != lanes[0].line) {
       snprintf(error_, sizeof error_,
                "the lanes of warp %u of block %u, %u, %u of %s diverge at the shuffle of line %u",
-               warp, index_.x, index_.y, index_.z, program_.name, lanes[i].line);
+               warp, index_.x, index_.y, index_.z, program_->name, lanes[i].line);
       return false;
     }
-    values[i] = lanes[lanes[i].source % warp_lanes].value;
+    values[i] = lanes[lanes[i].source].value;
   }
   for (uint32_t i = 0; i < warp_lanes; ++i) {
     lanes[i].value = values[i];
@@ -207,7 +186,7 @@ bool Block::finish_barrier(bool* more) {
     if (lane.state != state || (state == State::at_barrier && lane.line != line)) {
       snprintf(error_, sizeof error_,
                "the threads of block %u, %u, %u of %s diverge at the barrier of line %u", index_.x,
-               index_.y, index_.z, program_.name, state == State::at_barrier ? line : lane.line);
+               index_.y, index_.z, program_->name, state == State::at_barrier ? line : lane.line);
       return false;
     }
   }

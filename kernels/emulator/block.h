@@ -3,6 +3,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "../gpu/host/launch.h"
+
 namespace ct {
 
 constexpr uint32_t warp_lanes = 32;
@@ -13,19 +15,23 @@ struct BlockIndex {
   uint32_t x, y, z;
 };
 
-class Block;
+// Which thread of a launch.
+struct Place {
+  uint32_t thread;
+  BlockIndex block;
+};
 
-// A kernel whose arguments are bound: runs one thread.
+// A kernel.
 struct Program {
   const char* name;
-  bool cooperates;  // uses barriers, shuffles or shared memory
-  void (*run)(const void* arguments, uint32_t thread, BlockIndex block);
-  const void* arguments;
+  void (*body)();  // of a type that only run_thread knows
+  void (*run_thread)(void (*body)(), const Launch& launch, const Place& place);
+  uint32_t sizes_bytes, buffers;
 };
 
 class Block {
  public:
-  Block();
+  Block() = default;
   ~Block();
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
@@ -33,16 +39,16 @@ class Block {
   // Memory for stacks; false without it.
   bool reserve();
 
-  // Runs `threads` threads in an order that `seed` decides. False where a thread did what it must
-  // not; error() then tells what.
-  bool run(const Program& program, BlockIndex index, uint32_t threads, uint64_t seed);
+  // Runs the threads of one block in an order that `seed` decides. False where a thread did what it
+  // must not; error() then tells what.
+  bool run(const Program& program, const Launch& launch, BlockIndex index, uint64_t seed);
 
   const char* error() const { return error_; }
 
   // What a thread of a kernel calls, on the block that runs on this thread of the host.
   static Block& current();
   void wait_for_block(uint32_t line);
-  uint32_t exchange(uint32_t value, uint32_t source, uint32_t line);
+  uint32_t exchange(uint32_t value, uint32_t mask, uint32_t line);  // with lane ^ mask
   void* take_shared(uint32_t bytes);
   [[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -52,13 +58,12 @@ class Block {
     void* stack;
     State state;
     uint32_t line;  // of the barrier or shuffle
-    uint32_t value, source;  // of the shuffle
+    uint32_t value, source;  // of the shuffle, source within the warp
     uint32_t shared_used;
   };
 
   static void lane_main(void* block);
-  static void loop_main(void* block);
-  void begin(uint32_t lane, void (*body)(void*));
+  void begin(uint32_t lane);
   void switch_to(uint32_t lane);
   [[noreturn]] void leave(State state);
   void wait(State state, uint32_t line);
@@ -69,7 +74,8 @@ class Block {
   void shuffle_order(uint8_t* order, uint32_t count);
   uint64_t random();
 
-  Program program_{};
+  const Program* program_ = nullptr;
+  const Launch* launch_ = nullptr;
   BlockIndex index_{};
   uint32_t threads_ = 0, current_ = 0;
   uint64_t random_ = 0;
@@ -77,7 +83,7 @@ class Block {
   unsigned char* stacks_ = nullptr;
   uint32_t shared_filled_ = 0;
   Lane lanes_[most_block_threads];
-  char error_[400];
+  char error_[400] = "";
   alignas(16) unsigned char shared_[shared_capacity];
 };
 

@@ -29,7 +29,7 @@ __asm__(
 
 namespace {
 
-constexpr int saved_words = 8;  // six registers, the address to return to, and one to align
+constexpr int saved_words = 9;  // six registers, the address to return to, and two to align
 constexpr int body_word = 4, argument_word = 3, entry_word = 6;
 
 }  // namespace

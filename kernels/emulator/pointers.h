@@ -6,11 +6,22 @@
 
 namespace ct {
 
-// Elements place ... of one operand in the device's memory; `buffer` counts the kernel's operands.
+// Elements of one operand in the device's memory, from some place on; `buffer` counts the operands
+// of the kernel.
 template <typename T>
 class Global {
  public:
-  Global(T* data, uint64_t count, uint32_t buffer) : data_(data), count_(count), buffer_(buffer) {}
+  Global(const void* data, uint64_t bytes, uint32_t buffer)
+      : data_(static_cast<T*>(const_cast<void*>(data))),
+        count_(bytes / sizeof(T)),
+        buffer_(buffer) {}
+
+  operator Global<const T>() const {
+    Global<const T> same(data_, count_ * sizeof(T), buffer_);
+    return same + place_;
+  }
+
+  explicit operator bool() const { return data_ != nullptr; }
 
   T& operator[](uint64_t i) const {
     const uint64_t at = place_ + i;

@@ -1,0 +1,134 @@
+#include "device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <new>
+
+#include "../common/backend.h"
+#include "../common/host_memory.h"
+#include "../common/status.h"
+#include "../gpu/host/host_kernels.h"
+#include "kernels.h"
+
+namespace ct {
+namespace {
+
+EmulatorDevice& emulator(ct_device* device) { return *static_cast<EmulatorDevice*>(device); }
+
+// Makes what blocks run in, if it is not there.
+bool make_blocks(EmulatorDevice& device) {
+  if (device.blocks) return true;
+  const uint32_t count = device.pool.threads();
+  void* const memory = malloc(count * sizeof(Block));
+  if (!memory) return false;
+  device.blocks = static_cast<Block*>(memory);
+  bool succeeded = true;
+  for (; device.block_count < count; ++device.block_count) {
+    succeeded &= (new (device.blocks + device.block_count) Block)->reserve();
+  }
+  return succeeded;
+}
+
+}  // namespace
+
+EmulatorDevice::~EmulatorDevice() {
+  for (uint32_t i = 0; i < block_count; ++i) blocks[i].~Block();
+  free(blocks);
+  free(scratch);
+}
+
+void list_instruction_sets(char (&names)[names_bytes]) { strcpy(names, "emulator"); }
+
+Opening make_device(ct_device** device, const char* instruction_set) {
+  if (strcmp(instruction_set, "auto") && strcmp(instruction_set, "emulator")) {
+    return Opening::unknown;
+  }
+  void* const memory = malloc(sizeof(EmulatorDevice));
+  if (!memory) return Opening::no_memory;
+  *device = new (memory) EmulatorDevice;
+  (*device)->name = "emulator";
+  return Opening::made;
+}
+
+void destroy_device(ct_device* device) {
+  emulator(device).~EmulatorDevice();
+  free(device);
+}
+
+bool allocate_memory(ct_buffer* buffer) { return allocate_host_memory(buffer); }
+void free_memory(ct_buffer* buffer) { free_host_memory(buffer); }
+
+bool write_elements(const ct_tensor& tensor, const void* from) {
+  write_host_elements(tensor, from);
+  return true;
+}
+
+bool read_elements(const ct_tensor& tensor, void* to) {
+  read_host_elements(tensor, to);
+  return true;
+}
+
+bool zero_elements(const ct_tensor& tensor) {
+  zero_host_elements(tensor);
+  return true;
+}
+
+bool convert_elements(ct_device* device, const ConvertArgs& args) {
+  return host_kernels::convert(device->pool, args);
+}
+
+bool repack_elements(ct_device* device, const RepackArgs& args) {
+  return host_kernels::repack(device->pool, args);
+}
+
+bool unpack_elements(ct_device* device, const UnpackArgs& args) {
+  return host_kernels::unpack(device->pool, args);
+}
+
+const int32_t* index_values(const ct_tensor& tensor) {
+  return static_cast<const int32_t*>(tensor.data);
+}
+
+void forget_indices(const ct_tensor&) {}
+
+// Blocks begin at a random one, too: no kernel may rely on their order.
+bool launch(ct_device* device, const char* call, const Launch& launch) {
+  EmulatorDevice& self = emulator(device);
+  const Program* const program = find_program(launch);
+  if (!program) return false;
+  if (!make_blocks(self)) return fail("%s: out of memory for stacks; free some", call);
+  const uint64_t seed = ++self.launches;
+  const Grid& grid = launch.grid;
+  const uint32_t count = grid.x * grid.y * grid.z;
+  const uint32_t first = uint32_t(seed * 0x9e3779b97f4a7c15u >> 32) % count;
+  std::atomic<Block*> failed{nullptr};
+  self.pool.run(count, [&](uint32_t task, uint32_t thread) {
+    if (failed.load(std::memory_order_relaxed)) return;
+    const uint32_t i = (first + task) % count;
+    const BlockIndex index = {i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y};
+    Block& block = self.blocks[thread];
+    if (!block.run(*program, launch, index, seed + i)) failed.store(&block);
+  });
+  const Block* const block = failed.load();
+  return !block || fail("%s: %s", call, block->error());
+}
+
+void* device_scratch(ct_device* device, const char* call, uint64_t bytes) {
+  EmulatorDevice& self = emulator(device);
+  if (bytes > self.scratch_bytes) {
+    free(self.scratch);
+    self.scratch = nullptr;
+    self.scratch_bytes = 0;
+    if (posix_memalign(&self.scratch, 256, bytes)) {
+      self.scratch = nullptr;
+      set_error("%s: out of memory for scratch; free some", call);
+      return nullptr;
+    }
+    self.scratch_bytes = bytes;
+  }
+  memset(self.scratch, 0xff, bytes);  // NaN, and no index
+  return self.scratch;
+}
+
+}  // namespace ct
