@@ -2,8 +2,8 @@
 #pragma once
 #include <stdint.h>
 
-#include "../../common/arguments.h"
 #include "../kernel_list.h"
+#include "operands.h"
 
 namespace ct {
 
@@ -12,13 +12,8 @@ enum class Kernel : uint32_t { CT_KERNELS(CT_KERNEL_NAME) count };
 #undef CT_KERNEL_NAME
 
 constexpr uint32_t most_kernel_buffers = 12;
+constexpr uint32_t warp_threads = 32;
 constexpr uint32_t block_threads = 128;  // block_size of numbers.h
-
-// What a kernel may touch: `bytes` bytes of the device's memory. Null where an operand is absent.
-struct KernelBuffer {
-  const void* data;
-  uint64_t bytes;
-};
 
 // A grid of blocks of threads; a launch without blocks does nothing.
 struct Grid {
@@ -51,28 +46,6 @@ bool launch_kernel(ct_device* device, const char* call, Kernel kernel, const Gri
   const KernelBuffer all[] = {buffers...};
   return launch(device, call,
                 {kernel, grid, &sizes, sizeof sizes, all, uint32_t(sizeof...(buffers))});
-}
-
-// The memory of a view with elements of `size` bytes.
-inline KernelBuffer view_of(const void* data, uint32_t rows, uint32_t columns, uint64_t stride,
-                            uint32_t size) {
-  const uint64_t elements = rows && columns ? (rows - 1) * stride + columns : 0;
-  return {data, elements * size};
-}
-
-template <typename T>
-KernelBuffer buffer_of(const Matrix<T>& x) {
-  return x.data ? view_of(x.data, x.rows, x.columns, x.stride, sizeof(T)) : KernelBuffer{};
-}
-
-template <typename T>
-KernelBuffer buffer_of(const T* row, uint64_t count) {
-  return {row, row ? count * sizeof(T) : 0};
-}
-
-// f32 or bf16.
-inline KernelBuffer buffer_of(const Typed& x) {
-  return view_of(x.data, x.rows, x.columns, x.stride, x.type == CT_BF16 ? 2 : 4);
 }
 
 inline uint32_t blocks_for(uint64_t items, uint32_t each) {
