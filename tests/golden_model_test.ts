@@ -4,6 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { Device } from "../ffi/device.ts";
+import { NativeOps } from "../ffi/ops.ts";
 import type { Ops } from "../src/ops.ts";
 import { GOLDEN, GoldenFile, relativeError, withoutOldest } from "./golden.ts";
 import { ModelRunner } from "./model_runner.ts";
@@ -52,6 +54,11 @@ for (const name of ["tiny-2b", "tiny-4b"]) {
       }
     });
   }
+
+  Deno.test(`JetNemotron agrees with the official ${name} when the emulator runs it`, () => {
+    using device = Device.open({ backend: "emulator" });
+    checkModel(new NativeOps(device), folder, prompts, 64, NATIVE);
+  });
 }
 
 function checkModel(

@@ -10,7 +10,8 @@
 namespace ct {
 namespace {
 
-constexpr uint64_t stack_bytes = 64 * 1024;
+// Not a power of two: the tops of all stacks would share a few sets of the cache.
+constexpr uint64_t stack_bytes = 64 * 1024 + 5 * 64;
 constexpr uint64_t stacks_bytes = stack_bytes * most_block_threads;
 
 // The block whose threads run on this thread of the host.

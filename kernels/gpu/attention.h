@@ -34,39 +34,40 @@ DEVICE SeenTokens seen_tokens(PageList list, uint32_t e, uint32_t next, uint32_t
 template <typename T>
 DEVICE float token_score(SHARED_POINTER(float) query, GLOBAL(const T) keys, uint64_t stride,
                          uint32_t head_size, SeenTokens seen, uint32_t lane) {
-  const uint32_t token = lane % attention_page, half = head_size / 2;
+  const uint32_t token = lane % attention_page, half_size = head_size / 2;
   const bool is_seen = token >= seen.begin && token < seen.end;
-  const uint32_t begin = lane / attention_page * half;
+  const uint32_t begin = lane / attention_page * half_size;
   float total = 0.0f;
-  for (uint32_t i = begin; is_seen && i < begin + half; ++i) {
+  for (uint32_t i = begin; is_seen && i < begin + half_size; ++i) {
     total = multiply_add(query[i], to_float(keys[token * stride + i]), total);
   }
   total += shuffle_xor(total, attention_page);
   return is_seen ? total : -infinity();
 }
 
-DEVICE void turn_query(AttentionShared shared, AttentionSizes sizes, uint32_t shift,
+DEVICE void turn_query(AttentionShared shared, SIZES(AttentionSizes) sizes, uint32_t shift,
                        uint32_t lane) {
-  const uint32_t half = sizes.head_size / 2;
+  const uint32_t half_size = sizes.head_size / 2;
   barrier();  // the last page's may still be read
-  for (uint32_t i = lane; i < half; i += warp_size) {
+  for (uint32_t i = lane; i < half_size; i += warp_size) {
     const Turn turn = turned_back(exact_turn(shift, sizes.frequencies[i]));
-    const float a = shared.query[i], b = shared.query[half + i];
+    const float a = shared.query[i], b = shared.query[half_size + i];
     shared.turned[i] = a * turn.cosine - b * turn.sine;
-    shared.turned[half + i] = b * turn.cosine + a * turn.sine;
+    shared.turned[half_size + i] = b * turn.cosine + a * turn.sine;
   }
   barrier();
 }
 
 template <typename T>
-DEVICE void attend(AttentionSizes sizes, AttentionShared shared, PageList list, GLOBAL(float) out,
-                   GLOBAL(const float) q, GLOBAL(const T) keys, GLOBAL(const T) values,
-                   uint32_t position, uint32_t lane) {
+DEVICE void attend(SIZES(AttentionSizes) sizes, AttentionShared shared, PageList list,
+                   GLOBAL(float) out, GLOBAL(const float) q, GLOBAL(const T) keys,
+                   GLOBAL(const T) values, uint32_t position, uint32_t lane) {
   for (uint32_t i = lane; i < sizes.head_size; i += warp_size) {
     shared.query[i] = shared.turned[i] = q[i];
   }
   barrier();
   float totals[attention_head_parts];
+  UNROLL
   for (uint32_t j = 0; j < attention_head_parts; ++j) totals[j] = 0.0f;
   float greatest = -infinity(), sum = 0.0f;
   uint32_t shift = 0;  // of what is in shared.turned
@@ -89,18 +90,19 @@ DEVICE void attend(AttentionSizes sizes, AttentionShared shared, PageList list, 
     sum = sum * factor + warp_sum(weight) * 0.5f;  // each token is there twice
     if (lane < attention_page) shared.weights[lane] = weight;
     barrier();
+    UNROLL
     for (uint32_t j = 0; j < attention_head_parts; ++j) {
       const uint32_t c = j * warp_size + lane;
-      if (c >= sizes.head_size) break;
-      float total = totals[j] * factor;
+      if (c >= sizes.head_size) continue;
+      totals[j] *= factor;
       for (uint32_t token = seen.begin; token < seen.end; ++token) {
         const float value = to_float(values[(row + token) * sizes.values_stride + c]);
-        total = multiply_add(shared.weights[token], value, total);
+        totals[j] = multiply_add(shared.weights[token], value, totals[j]);
       }
-      totals[j] = total;
     }
     barrier();
   }
+  UNROLL
   for (uint32_t j = 0; j < attention_head_parts; ++j) {
     const uint32_t c = j * warp_size + lane;
     if (c < sizes.head_size) out[c] = totals[j] / sum;

@@ -12,7 +12,7 @@ DEVICE void append_column(GLOBAL(T) cache, uint64_t cache_stride, GLOBAL(const f
 }
 
 template <typename T>
-DEVICE void widen_bounds(CacheAppendSizes sizes, GLOBAL(float) bounds, GLOBAL(const T) keys,
+DEVICE void widen_bounds(SIZES(CacheAppendSizes) sizes, GLOBAL(float) bounds, GLOBAL(const T) keys,
                          GLOBAL(const int32_t) rows, uint32_t c) {
   for (uint32_t r = 0; r < sizes.rows; ++r) {
     const uint32_t row = uint32_t(rows[r]);

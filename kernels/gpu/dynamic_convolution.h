@@ -3,7 +3,7 @@
 
 // Input i of a segment's channel, counted from the segment's first row; the state holds inputs
 // 1 - width ... -1.
-DEVICE float convolution_input(ConvolutionSizes sizes, GLOBAL(const float) x,
+DEVICE float convolution_input(SIZES(ConvolutionSizes) sizes, GLOBAL(const float) x,
                                GLOBAL(const float) state, int32_t i, uint32_t c) {
   if (i >= 0) return x[uint32_t(i) * sizes.x_stride + c];
   return state[uint32_t(i + int32_t(sizes.width) - 1) * uint64_t(sizes.channels) + c];

@@ -7,7 +7,7 @@ CONSTANT uint32_t delta_splits = block_size / delta_columns;  // threads that sh
 CONSTANT uint32_t delta_most_keys = 256;
 CONSTANT float delta_norm_epsilon = 1e-6f;
 
-// Where a thread works: its column of the block's, and which of the column's elements.
+// What the threads of a block share.
 struct DeltaShared {
   SHARED_POINTER(float) state;  // [key_size, delta_columns]
   SHARED_POINTER(float) query;  // [key_size]
@@ -19,15 +19,15 @@ struct DeltaShared {
 
 // to = scale * silu(from) / sqrt(sum silu(from)^2 + epsilon)
 DEVICE void delta_normalize(SHARED_POINTER(float) to, GLOBAL(const float) from, uint32_t size,
-                            float scale, SHARED_POINTER(float) parts, uint32_t thread) {
+                            float scale, SHARED_POINTER(float) parts, uint32_t thread_index) {
   float squares = 0.0f;
-  for (uint32_t i = thread; i < size; i += block_size) {
+  for (uint32_t i = thread_index; i < size; i += block_size) {
     const float y = silu(from[i]);
     to[i] = y;
     squares = multiply_add(y, y, squares);
   }
-  const float factor = scale / sqrt(block_sum(squares, parts, thread) + delta_norm_epsilon);
-  for (uint32_t i = thread; i < size; i += block_size) to[i] *= factor;
+  const float factor = scale / sqrt(block_sum(squares, parts, thread_index) + delta_norm_epsilon);
+  for (uint32_t i = thread_index; i < size; i += block_size) to[i] *= factor;
 }
 
 DEVICE float delta_alpha(float a, float a_log, float dt_bias) {
@@ -47,13 +47,13 @@ DEVICE float delta_column_sum(SHARED_POINTER(float) sums, uint32_t column) {
 // One token, whose normalized query and key are in shared memory; returns the column's result to
 // every thread of it.
 DEVICE float delta_step(DeltaShared shared, uint32_t key_size, float alpha, float beta, float value,
-                        uint32_t thread) {
-  const uint32_t column = thread % delta_columns, split = thread / delta_columns;
+                        uint32_t thread_index) {
+  const uint32_t column = thread_index % delta_columns, split = thread_index / delta_columns;
   float change = 0.0f, result = 0.0f;
   for (uint32_t i = split; i < key_size; i += delta_splits) {
     change = multiply_add(shared.state[i * delta_columns + column], shared.key[i], change);
   }
-  shared.changes[thread] = change;
+  shared.changes[thread_index] = change;
   barrier();
   change = beta * (value - alpha * delta_column_sum(shared.changes, column));
   for (uint32_t i = split; i < key_size; i += delta_splits) {
@@ -62,15 +62,15 @@ DEVICE float delta_step(DeltaShared shared, uint32_t key_size, float alpha, floa
     shared.state[place] = s;
     result = multiply_add(s, shared.query[i], result);
   }
-  shared.results[thread] = result;
+  shared.results[thread_index] = result;
   barrier();
   return delta_column_sum(shared.results, column);
 }
 
 // Copies the block's columns of a state from or to shared memory.
 template <typename T>
-DEVICE void delta_load(DeltaShared shared, GLOBAL(T) state, GatedDeltaSizes sizes, uint32_t column,
-                       uint32_t split) {
+DEVICE void delta_load(DeltaShared shared, GLOBAL(T) state, SIZES(GatedDeltaSizes) sizes,
+                       uint32_t column, uint32_t split) {
   for (uint32_t i = split; i < sizes.key_size; i += delta_splits) {
     const bool is_there = column < sizes.value_size;
     shared.state[i * delta_columns + column % delta_columns] =
@@ -79,8 +79,8 @@ DEVICE void delta_load(DeltaShared shared, GLOBAL(T) state, GatedDeltaSizes size
 }
 
 template <typename T>
-DEVICE void delta_store(DeltaShared shared, GLOBAL(T) state, GatedDeltaSizes sizes, uint32_t column,
-                        uint32_t split) {
+DEVICE void delta_store(DeltaShared shared, GLOBAL(T) state, SIZES(GatedDeltaSizes) sizes,
+                        uint32_t column, uint32_t split) {
   if (column >= sizes.value_size) return;
   for (uint32_t i = split; i < sizes.key_size; i += delta_splits) {
     state[i * uint64_t(sizes.value_size) + column] =
@@ -100,21 +100,23 @@ struct DeltaInputs {
 };
 
 template <typename T>
-DEVICE void delta_segment(GatedDeltaSizes sizes, DeltaInputs in, GLOBAL(T) state, uint32_t begin,
-                          uint32_t end, DeltaShared shared, uint32_t block, uint32_t thread) {
-  const uint32_t column = block * delta_columns + thread % delta_columns;
-  const uint32_t split = thread / delta_columns, key_size = sizes.key_size;
+DEVICE void delta_segment(SIZES(GatedDeltaSizes) sizes, DeltaInputs in, GLOBAL(T) state,
+                          uint32_t begin, uint32_t end, DeltaShared shared, uint32_t block,
+                          uint32_t thread_index) {
+  const uint32_t column = block * delta_columns + thread_index % delta_columns;
+  const uint32_t split = thread_index / delta_columns, key_size = sizes.key_size;
   const bool is_there = column < sizes.value_size;
   delta_load(shared, state, sizes, column, split);
   for (uint32_t row = begin; row < end; ++row) {
     delta_normalize(shared.query, in.q + row * sizes.q_stride, key_size,
-                    1.0f / sqrt(float(key_size)), shared.parts, thread);
-    delta_normalize(shared.key, in.k + row * sizes.k_stride, key_size, 1.0f, shared.parts, thread);
+                    1.0f / sqrt(float(key_size)), shared.parts, thread_index);
+    delta_normalize(shared.key, in.k + row * sizes.k_stride, key_size, 1.0f, shared.parts,
+                    thread_index);
     barrier();
     const float alpha = delta_alpha(in.a[row * sizes.a_stride], in.a_log, in.dt_bias);
     const float beta = sigmoid(in.b[row * sizes.b_stride]);
     const float value = is_there ? in.v[row * sizes.v_stride + column] : 0.0f;
-    const float result = delta_step(shared, key_size, alpha, beta, value, thread);
+    const float result = delta_step(shared, key_size, alpha, beta, value, thread_index);
     if (is_there && split == 0) in.out[row * sizes.out_stride + column] = result;
   }
   delta_store(shared, state, sizes, column, split);

@@ -2,7 +2,7 @@
 #pragma once
 
 template <typename T>
-DEVICE void linear_output(LinearSizes sizes, GLOBAL(float) out, GLOBAL(const float) x,
+DEVICE void linear_output(SIZES(LinearSizes) sizes, GLOBAL(float) out, GLOBAL(const float) x,
                           GLOBAL(const T) weight, GLOBAL(const float) bias, uint32_t row,
                           uint32_t output, uint32_t lane) {
   if (output >= sizes.outputs) return;  // the whole warp

@@ -1,5 +1,5 @@
-// Rows of x times packed weights. x is rounded to 8 bits first, group by group, so that the products
-// of a group are added up exactly.
+// Rows of x times packed weights. x is rounded to 8 bits first, group by group, so that the
+// products of a group are added up exactly.
 #pragma once
 
 // A warp a group: its codes, its scale and the sum of its codes.
@@ -32,7 +32,7 @@ KERNEL(round_input, RoundInputSizes, BUFFER(0, int8_t, codes), BUFFER(1, float, 
 CONSTANT uint32_t packed_splits = block_size / packed_rows;
 
 // The products of a group of x with one of a row of weights.
-DEVICE int32_t packed_group_sum(PackedSizes sizes, GLOBAL(const uint32_t) weight,
+DEVICE int32_t packed_group_sum(SIZES(PackedSizes) sizes, GLOBAL(const uint32_t) weight,
                                 GLOBAL(const uint32_t) codes, int32_t codes_sum, uint32_t row,
                                 uint32_t first) {
   int32_t sum = 0;
@@ -51,8 +51,8 @@ DEVICE int32_t packed_group_sum(PackedSizes sizes, GLOBAL(const uint32_t) weight
   return sum - 8 * codes_sum;
 }
 
-// A block for packed_rows outputs of a row: packed_splits threads share the groups of each, and what
-// they sum up is added in their order.
+// A block for packed_rows outputs of a row: packed_splits threads share the groups of each, and
+// what they sum up is added in their order.
 KERNEL(linear_packed, LinearPackedSizes, BUFFER(0, float, out), BUFFER(1, const uint32_t, codes),
        BUFFER(2, const float, scales), BUFFER(3, const int32_t, sums),
        BUFFER(4, const uint32_t, weight), BUFFER(5, const float, bias)) {

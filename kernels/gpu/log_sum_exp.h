@@ -14,7 +14,9 @@ KERNEL(log_sum_exp, LogSumExpSizes, BUFFER(0, float, out), BUFFER(1, const float
   // An infinite shift would turn what is infinite into NaN.
   const float shift = fabs(most) < infinity() ? most : 0.0f;
   float total = 0.0f;
-  for (uint32_t c = THREAD; c < sizes.columns; c += block_size) total += exp(scale * from[c] - shift);
+  for (uint32_t c = THREAD; c < sizes.columns; c += block_size) {
+    total += exp(scale * from[c] - shift);
+  }
   total = block_sum(total, parts, THREAD);
   if (THREAD == 0) out[BLOCK_X] = shift + log(total);
 }

@@ -2,9 +2,8 @@
 // before.
 #pragma once
 
-struct bf16 {
-  uint16_t bits;
-};
+// Its bits. A type of its own, but without a constructor, which would know one address space only.
+enum class bf16 : uint16_t {};
 
 CONSTANT uint32_t warp_size = 32;
 CONSTANT uint32_t block_size = 128;  // threads, where a kernel does not say otherwise
@@ -17,7 +16,7 @@ DEVICE float greater(float x, float y) { return x > y || y != y ? x : y; }
 DEVICE uint32_t lesser(uint32_t x, uint32_t y) { return x < y ? x : y; }
 
 DEVICE float to_float(float x) { return x; }
-DEVICE float to_float(bf16 x) { return float_of(uint32_t(x.bits) << 16); }
+DEVICE float to_float(bf16 x) { return float_of(uint32_t(x) << 16); }
 
 // A float as another type stores it: to nearest, ties to even.
 template <typename T>
@@ -31,10 +30,8 @@ DEVICE float from_float<float>(float x) {
 template <>
 DEVICE bf16 from_float<bf16>(float x) {
   const uint32_t bits = bits_of(x);
-  bf16 result;
   // Rounding could carry a NaN into infinity.
-  result.bits = uint16_t(x != x ? bits >> 16 | 0x40u : (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-  return result;
+  return bf16(x != x ? bits >> 16 | 0x40u : (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 DEVICE float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
@@ -59,20 +56,20 @@ DEVICE float warp_greatest(float x) {
 
 // Every thread of a block of block_size gets the sum over the block; `parts` has block_warps
 // elements.
-DEVICE float block_sum(float x, SHARED_POINTER(float) parts, uint32_t thread) {
+DEVICE float block_sum(float x, SHARED_POINTER(float) parts, uint32_t thread_index) {
   x = warp_sum(x);
   barrier();  // parts may still be read
-  if (thread % warp_size == 0) parts[thread / warp_size] = x;
+  if (thread_index % warp_size == 0) parts[thread_index / warp_size] = x;
   barrier();
   float total = 0.0f;
   for (uint32_t warp = 0; warp < block_warps; ++warp) total += parts[warp];
   return total;
 }
 
-DEVICE float block_greatest(float x, SHARED_POINTER(float) parts, uint32_t thread) {
+DEVICE float block_greatest(float x, SHARED_POINTER(float) parts, uint32_t thread_index) {
   x = warp_greatest(x);
   barrier();
-  if (thread % warp_size == 0) parts[thread / warp_size] = x;
+  if (thread_index % warp_size == 0) parts[thread_index / warp_size] = x;
   barrier();
   float most = -infinity();
   for (uint32_t warp = 0; warp < block_warps; ++warp) most = greater(most, parts[warp]);

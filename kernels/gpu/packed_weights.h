@@ -1,12 +1,12 @@
 // Weights of 8 and 4 bits as they lie in memory, word by word: see common/packed.h. Each block of
-// packed_rows rows has its scales, two in a word, and then a word of each row in turn: four codes of
-// 8 bits, or eight of 4 with the first four in the lower halves.
+// packed_rows rows has its scales, two in a word, and then a word of each row in turn: four codes
+// of 8 bits, or eight of 4 with the first four in the lower halves.
 #pragma once
 #include "sizes.h"
 
 CONSTANT uint32_t packed_rows = 16;
 
-DEVICE float packed_scale(GLOBAL(const uint32_t) words, PackedSizes sizes, uint32_t row,
+DEVICE float packed_scale(GLOBAL(const uint32_t) words, SIZES(PackedSizes) sizes, uint32_t row,
                           uint32_t group) {
   const uint32_t place = group * packed_rows + row % packed_rows;
   const uint32_t pair = words[row / packed_rows * sizes.block_words + place / 2];
@@ -14,7 +14,7 @@ DEVICE float packed_scale(GLOBAL(const uint32_t) words, PackedSizes sizes, uint3
 }
 
 // The codes of a row from this column on, which is the first of a word.
-DEVICE uint32_t packed_codes(GLOBAL(const uint32_t) words, PackedSizes sizes, uint32_t row,
+DEVICE uint32_t packed_codes(GLOBAL(const uint32_t) words, SIZES(PackedSizes) sizes, uint32_t row,
                              uint32_t column) {
   const uint64_t block = row / packed_rows * sizes.block_words + sizes.scale_words;
   return words[block + column / (32 / sizes.bits) * packed_rows + row % packed_rows];

@@ -3,13 +3,13 @@
 #include "page_table.h"
 
 // What no score of a query with keys within bounds exceeds; a warp's sum.
-DEVICE float page_limit(PageLimitsSizes sizes, GLOBAL(const float) query,
+DEVICE float page_limit(SIZES(PageLimitsSizes) sizes, GLOBAL(const float) query,
                         GLOBAL(const float) least, uint32_t shift, uint32_t lane) {
-  const uint32_t half = sizes.head_size / 2;
+  const uint32_t half_size = sizes.head_size / 2;
   GLOBAL(const float) greatest = least + sizes.bounds_columns / 2;
   float total = 0.0f;
-  for (uint32_t i = lane; i < half; i += warp_size) {
-    float a = query[i], b = query[half + i];
+  for (uint32_t i = lane; i < half_size; i += warp_size) {
+    float a = query[i], b = query[half_size + i];
     if (shift > 0) {
       const Turn turn = turned_back(exact_turn(shift, sizes.frequencies[i]));
       const float turned = a * turn.cosine - b * turn.sine;
@@ -17,7 +17,7 @@ DEVICE float page_limit(PageLimitsSizes sizes, GLOBAL(const float) query,
       a = turned;
     }
     total += greater(a * least[i], a * greatest[i]);
-    total += greater(b * least[half + i], b * greatest[half + i]);
+    total += greater(b * least[half_size + i], b * greatest[half_size + i]);
   }
   return warp_sum(total) * sizes.scale;
 }

@@ -10,7 +10,7 @@ struct PageList {
   uint32_t width;
 };
 
-DEVICE PageList page_list(TableSizes sizes, GLOBAL(const int32_t) pages,
+DEVICE PageList page_list(SIZES(TableSizes) sizes, GLOBAL(const int32_t) pages,
                           GLOBAL(const int32_t) starts, GLOBAL(const int32_t) shifts,
                           uint32_t segment) {
   const PageList list = {pages + segment * sizes.pages_stride,

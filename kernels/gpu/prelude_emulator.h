@@ -15,8 +15,10 @@
 #define SHARED(type, name, count) \
   const ct::Shared<type> name(ct::Block::current().take_shared(sizeof(type) * (count)), count)
 #define SHARED_POINTER(type) ct::Shared<type>
+#define SIZES(type) const type&
 #define DEVICE inline
 #define CONSTANT constexpr
+#define UNROLL
 #define THREAD thread_place.thread
 #define BLOCK_X thread_place.block.x
 #define BLOCK_Y thread_place.block.y

@@ -2,7 +2,7 @@
 #pragma once
 
 template <typename T>
-DEVICE void gather_element(RowsSizes sizes, GLOBAL(float) out, GLOBAL(const T) x,
+DEVICE void gather_element(SIZES(RowsSizes) sizes, GLOBAL(float) out, GLOBAL(const T) x,
                            GLOBAL(const int32_t) rows, uint32_t row, uint32_t c) {
   if (c >= sizes.columns) return;
   out[row * sizes.out_stride + c] = to_float(x[uint32_t(rows[row]) * sizes.x_stride + c]);

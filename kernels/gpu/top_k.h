@@ -15,11 +15,11 @@ DEVICE Candidate warp_best(Candidate own) {
 // The best of what comes after `last` in the order, for every thread.
 DEVICE Candidate next_best(GLOBAL(const float) x, uint32_t columns, Candidate last,
                            SHARED_POINTER(int32_t) keys, SHARED_POINTER(uint32_t) indices,
-                           uint32_t thread) {
+                           uint32_t thread_index) {
   Candidate best;
   best.key = int32_t(0x80000000u);
   best.index = 0xffffffffu;
-  for (uint32_t c = thread; c < columns; c += block_size) {
+  for (uint32_t c = thread_index; c < columns; c += block_size) {
     Candidate candidate;
     candidate.key = order_key(x[c]);
     candidate.index = c;
@@ -27,9 +27,9 @@ DEVICE Candidate next_best(GLOBAL(const float) x, uint32_t columns, Candidate la
   }
   best = warp_best(best);
   barrier();  // the last ones may still be read
-  if (thread % warp_size == 0) {
-    keys[thread / warp_size] = best.key;
-    indices[thread / warp_size] = best.index;
+  if (thread_index % warp_size == 0) {
+    keys[thread_index / warp_size] = best.key;
+    indices[thread_index / warp_size] = best.index;
   }
   barrier();
   for (uint32_t warp = 0; warp < block_warps; ++warp) {

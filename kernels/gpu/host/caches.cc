@@ -15,9 +15,10 @@ float score_scale(uint32_t head_size) { return 1.0f / sqrtf(float(head_size)); }
 
 bool run_cache_append(ct_device* device, const CacheAppendArgs& args) {
   const uint32_t columns = args.keys.columns;
+  const bool has_bounds = args.bounds.data != nullptr;
   const CacheAppendSizes sizes = {args.keys.stride,   args.values.stride, args.k.stride,
                                   args.v.stride,      args.bounds.stride, columns,
-                                  args.k.rows,        CT_PAGE_TOKENS,     args.bounds.data != nullptr};
+                                  args.k.rows,        CT_PAGE_TOKENS,     has_bounds};
   const Kernel kernel =
       args.keys.type == CT_BF16 ? Kernel::cache_append_bf16 : Kernel::cache_append_f32;
   return launch_kernel(device, "ct_cache_append", kernel,
