@@ -27,6 +27,7 @@ const EXACT: Bounds = { logits: 5e-7, error: relativeError, relative: 5e-7 };
 const NATIVE: Bounds = { logits: 5e-4, error: absoluteError, relative: 1e-4 };
 
 const MAX_ROWS = 129; // the longest prompt
+const LONGEST_EMULATED = 40; // tokens; an emulated pass takes long
 const CONVOLUTION_WIDTH = 4; // of both models
 
 for (const name of ["tiny-2b", "tiny-4b"]) {
@@ -57,7 +58,10 @@ for (const name of ["tiny-2b", "tiny-4b"]) {
 
   Deno.test(`JetNemotron agrees with the official ${name} when the emulator runs it`, () => {
     using device = Device.open({ backend: "emulator" });
-    checkModel(new NativeOps(device), folder, prompts, 64, NATIVE);
+    const short = prompts.filter((golden) =>
+      golden.integers("input_ids").length <= LONGEST_EMULATED
+    );
+    checkModel(new NativeOps(device), folder, short, 64, NATIVE);
   });
 }
 

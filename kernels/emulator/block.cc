@@ -78,15 +78,21 @@ void Block::lane_main(void* block) {
   self.leave(State::done);
 }
 
-void Block::switch_to(uint32_t lane) {
-  current_ = lane;
-  ct_switch_stack(&scheduler_, lanes_[lane].stack);
+// Goes on with the next lane of the warp, or after the last with the scheduler.
+void Block::pass_on(void** stack) {
+  if (turn_ == warp_lanes) {
+    ct_switch_stack(stack, scheduler_);
+    return;
+  }
+  current_ = first_lane_ + order_[turn_++];
+  ct_switch_stack(stack, lanes_[current_].stack);
 }
 
 void Block::leave(State state) {
   Lane& lane = lanes_[current_];
   lane.state = state;
-  ct_switch_stack(&lane.stack, scheduler_);
+  if (state == State::failed) turn_ = warp_lanes;
+  pass_on(&lane.stack);
   __builtin_unreachable();
 }
 
@@ -94,7 +100,7 @@ void Block::wait(State state, uint32_t line) {
   Lane& lane = lanes_[current_];
   lane.state = state;
   lane.line = line;
-  ct_switch_stack(&lane.stack, scheduler_);
+  pass_on(&lane.stack);
 }
 
 void Block::wait_for_block(uint32_t line) { wait(State::at_barrier, line); }
@@ -142,15 +148,16 @@ bool Block::run_lanes() {
   return true;
 }
 
-// Runs a warp until each of its lanes is done or waits at a barrier of the block.
+// Runs a warp, whose lanes are all ready, until each is done or waits at a barrier of the block.
 bool Block::run_warp(uint32_t warp) {
-  Lane* const lanes = lanes_ + warp * warp_lanes;
-  uint8_t order[warp_lanes];
-  shuffle_order(order, warp_lanes);
+  const Lane* const lanes = lanes_ + warp * warp_lanes;
+  first_lane_ = warp * warp_lanes;
+  shuffle_order(order_, warp_lanes);
   for (;;) {
+    turn_ = 0;
+    pass_on(&scheduler_);
     bool shuffles = false;
-    for (uint8_t lane : order) {
-      if (lanes[lane].state == State::ready) switch_to(warp * warp_lanes + lane);
+    for (uint32_t lane = 0; lane < warp_lanes; ++lane) {
       if (lanes[lane].state == State::failed) return false;
       shuffles |= lanes[lane].state == State::at_shuffle;
     }

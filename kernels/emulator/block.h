@@ -64,7 +64,7 @@ class Block {
 
   static void lane_main(void* block);
   void begin(uint32_t lane);
-  void switch_to(uint32_t lane);
+  void pass_on(void** stack);
   [[noreturn]] void leave(State state);
   void wait(State state, uint32_t line);
   bool run_lanes();
@@ -80,6 +80,9 @@ class Block {
   uint32_t threads_ = 0, current_ = 0;
   uint64_t random_ = 0;
   void* scheduler_ = nullptr;
+  // Of the warp that runs: its first lane, the order of its lanes, and whose turn comes next.
+  uint32_t first_lane_ = 0, turn_ = 0;
+  uint8_t order_[warp_lanes];
   unsigned char* stacks_ = nullptr;
   uint32_t shared_filled_ = 0;
   Lane lanes_[most_block_threads];

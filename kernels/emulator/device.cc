@@ -116,11 +116,11 @@ bool launch(ct_device* device, const char* call, const Launch& launch) {
 
 void* device_scratch(ct_device* device, const char* call, uint64_t bytes) {
   EmulatorDevice& self = emulator(device);
-  if (bytes > self.scratch_bytes) {
+  if (bytes > self.scratch_bytes || !self.scratch) {
     free(self.scratch);
     self.scratch = nullptr;
     self.scratch_bytes = 0;
-    if (posix_memalign(&self.scratch, 256, bytes)) {
+    if (posix_memalign(&self.scratch, 256, bytes ? bytes : 1)) {
       self.scratch = nullptr;
       set_error("%s: out of memory for scratch; free some", call);
       return nullptr;

@@ -34,8 +34,8 @@ struct Launch {
 // `call` is the operator, for the error.
 bool launch(ct_device* device, const char* call, const Launch& launch);
 
-// Memory of the device for one operator call at a time, of at least `bytes` bytes; null, with the
-// error set, when it cannot be had. What it holds is undefined.
+// Memory of the device for one operator call at a time, of `bytes` bytes, which may be none; null,
+// with the error set, when it cannot be had. What it holds is undefined.
 void* device_scratch(ct_device* device, const char* call, uint64_t bytes);
 
 template <typename Sizes, typename... Buffers>
