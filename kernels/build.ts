@@ -28,7 +28,8 @@ export interface BuildOptions {
   output?: string;
 }
 
-interface Compiler {
+/** A C++ compiler. */
+export interface Compiler {
   readonly command: string;
   readonly machine: string; // "x86_64-linux-gnu"
   readonly version: string;
@@ -175,7 +176,12 @@ async function newest(folder: string): Promise<number> {
   return latest;
 }
 
-async function findCompiler(wanted: string | undefined): Promise<Compiler> {
+/**
+ * The compiler of this name, or the first one that there is.
+ *
+ * @throws {Error} There is none.
+ */
+export async function findCompiler(wanted?: string): Promise<Compiler> {
   for (const command of wanted === undefined ? COMPILERS : [wanted]) {
     try {
       const machine = (await runCompiler(command, ["-dumpmachine"])).trim();

@@ -168,12 +168,15 @@ bool Block::run_warp(uint32_t warp) {
 
 bool Block::finish_shuffle(uint32_t warp) {
   Lane* const lanes = lanes_ + warp * warp_lanes;
-  uint32_t values[warp_lanes];
+  uint32_t values[warp_lanes], line = 0;
   for (uint32_t i = 0; i < warp_lanes; ++i) {
-    if (lanes[i].state != State::at_shuffle || lanes[i].line != lanes[0].line) {
+    if (lanes[i].state == State::at_shuffle) line = lanes[i].line;
+  }
+  for (uint32_t i = 0; i < warp_lanes; ++i) {
+    if (lanes[i].state != State::at_shuffle || lanes[i].line != line) {
       snprintf(error_, sizeof error_,
                "the lanes of warp %u of block %u, %u, %u of %s diverge at the shuffle of line %u",
-               warp, index_.x, index_.y, index_.z, program_->name, lanes[i].line);
+               warp, index_.x, index_.y, index_.z, program_->name, line);
       return false;
     }
     values[i] = lanes[lanes[i].source].value;

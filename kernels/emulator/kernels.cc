@@ -1,9 +1,8 @@
 #include "kernels.h"
 
-#include <utility>
-
 #include "../common/status.h"
 #include "../gpu/prelude_emulator.h"
+#include "program.h"
 
 namespace {
 
@@ -12,34 +11,6 @@ namespace {
 }  // namespace
 
 namespace ct {
-namespace {
-
-// Calls a kernel whose parameters have these types.
-template <typename Sizes, typename... T>
-struct Signature {
-  using Body = void (*)(const Sizes&, const Place&, Global<T>...);
-
-  template <size_t... index>
-  static void run(void (*body)(), const Launch& launch, const Place& place,
-                  std::index_sequence<index...>) {
-    const KernelBuffer* const buffers = launch.buffers;
-    reinterpret_cast<Body>(body)(
-        *static_cast<const Sizes*>(launch.sizes), place,
-        Global<T>(buffers[index].data, buffers[index].bytes, uint32_t(index))...);
-  }
-
-  static void run_thread(void (*body)(), const Launch& launch, const Place& place) {
-    run(body, launch, place, std::index_sequence_for<T...>());
-  }
-};
-
-template <typename Sizes, typename... T>
-Program program_of(const char* name, void (*body)(const Sizes&, const Place&, Global<T>...)) {
-  return {name, reinterpret_cast<void (*)()>(body), Signature<Sizes, T...>::run_thread,
-          sizeof(Sizes), sizeof...(T)};
-}
-
-}  // namespace
 
 const Program* find_program(const Launch& launch) {
 #define CT_PROGRAM(name) program_of(#name, ::kernel_##name),
