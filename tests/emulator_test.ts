@@ -1,14 +1,13 @@
 /**
- * The kernels of GPUs on the emulator: every case of the operator table.
+ * The kernels of GPUs on the emulator: every check of the operator table.
  *
  * @module
  */
-import { Device } from "../ffi/device.ts";
-import { NativeOps } from "../ffi/ops.ts";
-import type { Ops } from "../src/ops.ts";
 import { operatorCases } from "./cases.ts";
 import { OPERANDS, type OperatorCase, type OperatorName } from "./cases/case.ts";
+import { type Target, Targets } from "./native.ts";
 import { checkCase } from "./operator_checks/accuracy.ts";
+import { checkError, wrongCalls } from "./operator_checks/errors.ts";
 import {
   checkEmpty,
   checkSegments,
@@ -16,28 +15,32 @@ import {
   checkTokens,
   plainCases,
 } from "./operator_checks/invariants.ts";
+import { checkLoad } from "./operator_checks/load.ts";
+import { checkLoadPacked, checkRounding } from "./operator_checks/packed.ts";
 
 const CASES = operatorCases();
 
 for (const operator of Object.keys(OPERANDS) as OperatorName[]) {
   Deno.test(`${operator}() agrees with float64 when it runs on the emulator`, async (t) => {
-    using device = open(2);
-    const backend = { name: "emulator", ops: new NativeOps(device) };
+    using targets = new Targets("emulator");
+    const { several: ops } = targets.all[0]!;
     for (const test of CASES.filter((test) => test.operator === operator)) {
-      await t.step(test.name, () => void checkCase([backend], test));
+      await t.step(test.name, () => void checkCase([{ name: "emulator", ops }], test));
     }
   });
 }
 
-/** Registers a check of every case that asks for the same bits. */
-function testBits(name: string, check: (ops: Ops, other: Ops, test: OperatorCase) => void): void {
+/** Registers a check of cases. */
+function testAll(
+  name: string,
+  cases: readonly OperatorCase[],
+  check: (target: Target, test: OperatorCase) => void,
+): void {
   Deno.test(`${name} on the emulator`, () => {
-    using device = open(2);
-    using other = open(1);
-    const [ops, otherOps] = [new NativeOps(device), new NativeOps(other)];
-    for (const test of CASES) {
+    using targets = new Targets("emulator");
+    for (const test of cases) {
       try {
-        check(ops, otherOps, test);
+        check(targets.all[0]!, test);
       } catch (cause) {
         const text = cause instanceof Error ? cause.message : String(cause);
         throw new Error(`${test.name}: ${text}`, { cause });
@@ -46,28 +49,40 @@ function testBits(name: string, check: (ops: Ops, other: Ops, test: OperatorCase
   });
 }
 
-testBits(
+testAll(
   "operators give the same bits when tokens come one by one",
-  (ops, _, test) => checkTokens(ops, test),
+  CASES,
+  ({ several }, test) => checkTokens(several, test),
 );
 
-testBits(
+testAll(
   "operators give the same bits when segments come one by one",
-  (ops, _, test) => checkSegments(ops, test),
+  CASES,
+  ({ several }, test) => checkSegments(several, test),
 );
 
 // The order of threads and blocks is another with each launch.
-testBits(
+testAll(
   "operators give the same bits when the order of threads and the layout differ",
-  (ops, other, test) => checkThreads(other, ops, test),
+  CASES,
+  ({ one, several }, test) => checkThreads(one, several, test),
 );
 
-Deno.test("operators change nothing when there are no tokens on the emulator", () => {
-  using device = open(2);
-  const ops = new NativeOps(device);
-  for (const test of plainCases(CASES)) checkEmpty(ops, test);
+testAll(
+  "operators change nothing when there are no tokens",
+  plainCases(CASES),
+  ({ several }, test) => checkEmpty(several, test),
+);
+
+Deno.test("operators refuse a call when an operand is wrong on the emulator", () => {
+  using targets = new Targets("emulator");
+  for (const wrongCall of wrongCalls()) checkError(targets.all[0]!.several, wrongCall);
 });
 
-function open(threads: number): Device {
-  return Device.open({ backend: "emulator", threads });
-}
+Deno.test("weights are loaded and rounded as for the CPU when the emulator is to run them", () => {
+  using targets = new Targets("emulator");
+  const { several } = targets.all[0]!;
+  checkLoad(several);
+  checkRounding(several);
+  checkLoadPacked(several);
+});
