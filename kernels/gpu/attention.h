@@ -1,10 +1,12 @@
-// Attention over paged caches: a warp a query head of a row, an online softmax page by page. What a
-// query gathers, and in which order, follows from the listed pages and its position alone.
+// Attention over paged caches: a warp a query head of a row and a span of the table, an online
+// softmax page by page; then the spans are joined in their order. What a query gathers, and in
+// which order, follows from its table and its position alone.
 #pragma once
 #include "page_table.h"
 
 CONSTANT uint32_t attention_head_parts = CT_MOST_HEAD_SIZE / warp_size;
 CONSTANT uint32_t attention_page = 16;  // tokens; half a warp
+CONSTANT uint32_t attention_span = 32;  // entries of the table
 
 // What the lanes of a warp share.
 struct AttentionShared {
@@ -58,10 +60,13 @@ DEVICE void turn_query(AttentionShared shared, SIZES(AttentionSizes) sizes, uint
   barrier();
 }
 
+// Writes what the pages from entry `first` on to before `end` give: totals[head_size], the weighted
+// sum of values, and in `marks` the greatest score and the sum of the weights relative to it.
 template <typename T>
 DEVICE void attend(SIZES(AttentionSizes) sizes, AttentionShared shared, PageList list,
-                   GLOBAL(float) out, GLOBAL(const float) q, GLOBAL(const T) keys,
-                   GLOBAL(const T) values, uint32_t position, uint32_t lane) {
+                   uint32_t first, uint32_t end, GLOBAL(float) out, GLOBAL(float) marks,
+                   GLOBAL(const float) q, GLOBAL(const T) keys, GLOBAL(const T) values,
+                   uint32_t position, uint32_t lane) {
   for (uint32_t i = lane; i < sizes.head_size; i += warp_size) {
     shared.query[i] = shared.turned[i] = q[i];
   }
@@ -71,7 +76,7 @@ DEVICE void attend(SIZES(AttentionSizes) sizes, AttentionShared shared, PageList
   for (uint32_t j = 0; j < attention_head_parts; ++j) totals[j] = 0.0f;
   float greatest = -infinity(), sum = 0.0f;
   uint32_t shift = 0;  // of what is in shared.turned
-  for (uint32_t e = next_page(list, 0), next = 0; e < list.width; e = next) {
+  for (uint32_t e = next_page(list, first), next = 0; e < end; e = next) {
     next = next_page(list, e + 1);
     if (uint32_t(list.starts[e]) > position) break;
     const SeenTokens seen = seen_tokens(list, e, next, position, sizes.window);
@@ -105,16 +110,19 @@ DEVICE void attend(SIZES(AttentionSizes) sizes, AttentionShared shared, PageList
   UNROLL
   for (uint32_t j = 0; j < attention_head_parts; ++j) {
     const uint32_t c = j * warp_size + lane;
-    if (c < sizes.head_size) out[c] = totals[j] / sum;
+    if (c < sizes.head_size) out[c] = totals[j];
   }
+  if (lane > 0) return;
+  marks[0] = greatest;
+  marks[1] = sum;
 }
 
 #define ATTENTION_KERNEL(name, T)                                                               \
-  KERNEL(name, AttentionSizes, BUFFER(0, float, out), BUFFER(1, const float, q),                \
-         BUFFER(2, const T, keys), BUFFER(3, const T, values),                                  \
-         BUFFER(4, const int32_t, positions), BUFFER(5, const int32_t, segments),               \
-         BUFFER(6, const int32_t, pages), BUFFER(7, const int32_t, starts),                     \
-         BUFFER(8, const int32_t, shifts)) {                                                    \
+  KERNEL(name, AttentionSizes, BUFFER(0, float, totals), BUFFER(1, float, marks),               \
+         BUFFER(2, const float, q), BUFFER(3, const T, keys), BUFFER(4, const T, values),       \
+         BUFFER(5, const int32_t, positions), BUFFER(6, const int32_t, segments),               \
+         BUFFER(7, const int32_t, pages), BUFFER(8, const int32_t, starts),                     \
+         BUFFER(9, const int32_t, shifts)) {                                                    \
     SHARED(float, query, CT_MOST_HEAD_SIZE);                                                    \
     SHARED(float, turned, CT_MOST_HEAD_SIZE);                                                   \
     SHARED(float, weights, attention_page);                                                     \
@@ -124,10 +132,35 @@ DEVICE void attend(SIZES(AttentionSizes) sizes, AttentionShared shared, PageList
     const AttentionShared shared = {query, turned, weights};                                    \
     const uint64_t column = uint64_t(head) * sizes.head_size;                                   \
     const uint64_t kv_column = uint64_t(head / sizes.group) * sizes.head_size;                  \
-    attend<T>(sizes, shared, list, out + (row * sizes.out_stride + column),                     \
+    const uint64_t part = (uint64_t(row) * sizes.heads + head) * sizes.spans + BLOCK_Z;         \
+    const uint32_t first = BLOCK_Z * attention_span;                                            \
+    attend<T>(sizes, shared, list, first, lesser(first + attention_span, list.width),           \
+              totals + part * sizes.head_size, marks + part * 2,                                \
               q + (row * sizes.q_stride + column), keys + kv_column, values + kv_column,        \
               uint32_t(positions[row]), THREAD);                                                \
   }
 
 ATTENTION_KERNEL(attention_f32, float)
 ATTENTION_KERNEL(attention_bf16, bf16)
+
+// A warp a query head of a row: joins its spans. One that saw no token has no weight.
+KERNEL(join_attention, JoinAttentionSizes, BUFFER(0, float, out), BUFFER(1, const float, totals),
+       BUFFER(2, const float, marks)) {
+  const uint32_t row = BLOCK_X, head = BLOCK_Y;
+  const uint64_t first = (uint64_t(row) * sizes.heads + head) * sizes.spans;
+  float greatest = -infinity(), sum = 0.0f;
+  for (uint32_t i = 0; i < sizes.spans; ++i) {
+    greatest = greater(greatest, marks[(first + i) * 2]);
+  }
+  for (uint32_t i = 0; i < sizes.spans; ++i) {
+    sum += marks[(first + i) * 2 + 1] * exp(marks[(first + i) * 2] - greatest);
+  }
+  for (uint32_t c = THREAD; c < sizes.head_size; c += warp_size) {
+    float total = 0.0f;
+    for (uint32_t i = 0; i < sizes.spans; ++i) {
+      const float factor = exp(marks[(first + i) * 2] - greatest);
+      total = multiply_add(totals[(first + i) * sizes.head_size + c], factor, total);
+    }
+    out[row * sizes.out_stride + uint64_t(head) * sizes.head_size + c] = total / sum;
+  }
+}

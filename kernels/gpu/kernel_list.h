@@ -24,6 +24,7 @@
   X(cache_append_bf16)     \
   X(attention_f32)         \
   X(attention_bf16)        \
+  X(join_attention)        \
   X(page_limits)           \
   X(page_scores)           \
   X(select_pages)          \

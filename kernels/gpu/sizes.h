@@ -92,12 +92,17 @@ struct TableSizes {
 
 struct AttentionSizes {
   TableSizes table;
-  uint64_t out_stride, q_stride, keys_stride, values_stride;
-  uint32_t segments;
-  uint32_t group;  // query heads of a kv head
+  uint64_t q_stride, keys_stride, values_stride;
+  uint32_t segments, spans;
+  uint32_t heads, group;  // query heads: of all, of a kv head
   uint32_t head_size, window;
   float scale;
   float frequencies[CT_MOST_HEAD_SIZE / 2];
+};
+
+struct JoinAttentionSizes {
+  uint64_t out_stride;
+  uint32_t spans, heads, head_size;
 };
 
 struct PageLimitsSizes {

@@ -8,6 +8,7 @@ namespace ct {
 namespace {
 
 static_assert(CT_PAGE_TOKENS == 16, "attention.h has half a warp for a page");
+constexpr uint32_t attention_span = 32;  // as in attention.h
 
 float score_scale(uint32_t head_size) { return 1.0f / sqrtf(float(head_size)); }
 
@@ -30,24 +31,37 @@ bool run_cache_append(ct_device* device, const CacheAppendArgs& args) {
 
 bool run_attention(ct_device* device, const AttentionArgs& args) {
   const char* const call = "ct_attention";
+  const uint32_t rows = args.q.rows;
+  const uint32_t spans = blocks_for(args.table.pages.columns, attention_span);
   AttentionSizes sizes = {table_sizes(args.table),
-                          args.out.stride,
                           args.q.stride,
                           args.keys.stride,
                           args.values.stride,
                           args.segments.count,
+                          spans,
+                          args.heads,
                           args.heads / args.kv_heads,
                           args.head_size,
                           args.window,
                           score_scale(args.head_size),
                           {}};
   if (!fill_frequencies(call, sizes.frequencies, args.head_size, args.theta)) return false;
+  // What each span gives: its totals, then its greatest score and its sum.
+  const uint64_t parts = uint64_t{rows} * args.heads * spans;
+  float* const memory = static_cast<float*>(
+      device_scratch(device, call, parts * (args.head_size + 2) * sizeof(float)));
+  if (!memory) return false;
+  const KernelBuffer totals = buffer_of(memory, parts * args.head_size);
+  const KernelBuffer marks = buffer_of(memory + parts * args.head_size, parts * 2);
   const Kernel kernel = args.keys.type == CT_BF16 ? Kernel::attention_bf16 : Kernel::attention_f32;
-  return launch_kernel(device, call, kernel, {args.q.rows, args.heads, 1, warp_threads}, sizes,
-                       buffer_of(args.out), buffer_of(args.q), buffer_of(args.keys),
-                       buffer_of(args.values), buffer_of(args.positions, args.q.rows),
-                       starts_of(args.segments), buffer_of(args.table.pages),
-                       buffer_of(args.table.starts), buffer_of(args.table.shifts));
+  const JoinAttentionSizes joining = {args.out.stride, spans, args.heads, args.head_size};
+  return launch_kernel(device, call, kernel, {rows, args.heads, spans, warp_threads}, sizes, totals,
+                       marks, buffer_of(args.q), buffer_of(args.keys), buffer_of(args.values),
+                       buffer_of(args.positions, rows), starts_of(args.segments),
+                       buffer_of(args.table.pages), buffer_of(args.table.starts),
+                       buffer_of(args.table.shifts)) &&
+         launch_kernel(device, call, Kernel::join_attention, {rows, args.heads, 1, warp_threads},
+                       joining, buffer_of(args.out), totals, marks);
 }
 
 bool run_page_scores(ct_device* device, const PageScoresArgs& args) {
