@@ -97,9 +97,13 @@ bool launch(ct_device* device, const char* call, const Launch& launch) {
   EmulatorDevice& self = emulator(device);
   const Program* const program = find_program(launch);
   if (!program) return false;
+  const Grid& grid = launch.grid;
+  if (grid.y > most_grid || grid.z > most_grid) {
+    return fail("%s: the grid of kernel %s is %u by %u by %u; a GPU has at most %u in y and z",
+                call, program->name, grid.x, grid.y, grid.z, most_grid);
+  }
   if (!make_blocks(self)) return fail("%s: out of memory for stacks; free some", call);
   const uint64_t seed = ++self.launches;
-  const Grid& grid = launch.grid;
   const uint32_t count = grid.x * grid.y * grid.z;
   const uint32_t first = uint32_t(seed * 0x9e3779b97f4a7c15u >> 32) % count;
   std::atomic<Block*> failed{nullptr};

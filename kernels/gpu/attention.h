@@ -6,7 +6,7 @@
 
 CONSTANT uint32_t attention_head_parts = CT_MOST_HEAD_SIZE / warp_size;
 CONSTANT uint32_t attention_page = 16;  // tokens; half a warp
-CONSTANT uint32_t attention_span = 32;  // entries of the table
+CONSTANT uint32_t attention_span = CT_ATTENTION_SPAN;
 
 // What the lanes of a warp share.
 struct AttentionShared {

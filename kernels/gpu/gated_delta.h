@@ -2,9 +2,9 @@
 // which stay in shared memory from the first token to the last.
 #pragma once
 
-CONSTANT uint32_t delta_columns = 16;
+CONSTANT uint32_t delta_columns = CT_DELTA_COLUMNS;
 CONSTANT uint32_t delta_splits = block_size / delta_columns;  // threads that share a column
-CONSTANT uint32_t delta_most_keys = 256;
+CONSTANT uint32_t delta_most_keys = CT_DELTA_MOST_KEYS;
 CONSTANT float delta_norm_epsilon = 1e-6f;
 
 // What the threads of a block share.

@@ -1,12 +1,13 @@
 // Numbers, and what the threads of a warp or a block make of them together. A prelude stands
 // before.
 #pragma once
+#include "sizes.h"
 
 // Its bits. A type of its own, but without a constructor, which would know one address space only.
 enum class bf16 : uint16_t {};
 
-CONSTANT uint32_t warp_size = 32;
-CONSTANT uint32_t block_size = 128;  // threads, where a kernel does not say otherwise
+CONSTANT uint32_t warp_size = CT_WARP_THREADS;
+CONSTANT uint32_t block_size = CT_BLOCK_THREADS;
 CONSTANT uint32_t block_warps = block_size / warp_size;
 
 DEVICE float infinity() { return float_of(0x7f800000u); }

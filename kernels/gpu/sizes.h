@@ -1,12 +1,16 @@
-// What each kernel is told besides its buffers, the same for the host and for every device. A
-// stride counts the elements from one row of a matrix to the next.
+// What the host and the kernels have to agree on, and what each kernel is told besides its buffers.
+// A stride counts the elements from one row of a matrix to the next.
 #pragma once
 #if !defined(__METAL_VERSION__)
 #include <stdint.h>
 #endif
 
-// Frequencies of a rotary embedding have a place for each pair of a head of this size at most.
-#define CT_MOST_HEAD_SIZE 256
+#define CT_WARP_THREADS 32
+#define CT_BLOCK_THREADS 128  // where a kernel does not say otherwise
+#define CT_MOST_HEAD_SIZE 256  // of attention and rotary
+#define CT_ATTENTION_SPAN 32  // entries of a table that a warp reads
+#define CT_DELTA_COLUMNS 16  // of a head's state that a block has
+#define CT_DELTA_MOST_KEYS 256  // of a head
 
 struct ElementwiseSizes {
   uint64_t out_stride, x_stride, y_stride;

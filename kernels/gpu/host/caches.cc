@@ -8,7 +8,6 @@ namespace ct {
 namespace {
 
 static_assert(CT_PAGE_TOKENS == 16, "attention.h has half a warp for a page");
-constexpr uint32_t attention_span = 32;  // as in attention.h
 
 float score_scale(uint32_t head_size) { return 1.0f / sqrtf(float(head_size)); }
 
@@ -32,7 +31,7 @@ bool run_cache_append(ct_device* device, const CacheAppendArgs& args) {
 bool run_attention(ct_device* device, const AttentionArgs& args) {
   const char* const call = "ct_attention";
   const uint32_t rows = args.q.rows;
-  const uint32_t spans = blocks_for(args.table.pages.columns, attention_span);
+  const uint32_t spans = blocks_for(args.table.pages.columns, CT_ATTENTION_SPAN);
   AttentionSizes sizes = {table_sizes(args.table),
                           args.q.stride,
                           args.keys.stride,

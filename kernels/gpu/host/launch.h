@@ -12,14 +12,15 @@ enum class Kernel : uint32_t { CT_KERNELS(CT_KERNEL_NAME) count };
 #undef CT_KERNEL_NAME
 
 constexpr uint32_t most_kernel_buffers = 12;
-constexpr uint32_t warp_threads = 32;
-constexpr uint32_t block_threads = 128;  // block_size of numbers.h
+constexpr uint32_t warp_threads = CT_WARP_THREADS;
+constexpr uint32_t block_threads = CT_BLOCK_THREADS;
 
 // A grid of blocks of threads; a launch without blocks does nothing.
 struct Grid {
-  uint32_t x, y, z;
-  uint32_t threads;  // of a block, a multiple of 32
+  uint32_t x, y, z;  // y and z at most most_grid
+  uint32_t threads;  // of a block, whole warps
 };
+constexpr uint32_t most_grid = 65535;
 
 struct Launch {
   Kernel kernel;

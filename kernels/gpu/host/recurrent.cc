@@ -4,12 +4,6 @@
 #include "launch.h"
 
 namespace ct {
-namespace {
-
-constexpr uint32_t delta_columns = 16;  // as in gated_delta.h
-constexpr uint32_t delta_most_keys = 256;
-
-}  // namespace
 
 bool run_dynamic_convolution(ct_device* device, const DynamicConvolutionArgs& args) {
   const char* const call = "ct_dynamic_convolution";
@@ -33,9 +27,9 @@ bool run_dynamic_convolution(ct_device* device, const DynamicConvolutionArgs& ar
 // Every chunk runs as the recurrence does.
 bool run_gated_delta(ct_device* device, const GatedDeltaArgs& args) {
   const char* const call = "ct_gated_delta";
-  if (args.key_size > delta_most_keys) {
+  if (args.key_size > CT_DELTA_MOST_KEYS) {
     return fail("%s: q has %u columns a head; this device takes at most %u", call, args.key_size,
-                delta_most_keys);
+                CT_DELTA_MOST_KEYS);
   }
   const GatedDeltaSizes sizes = {args.out.stride,   args.q.stride, args.k.stride,
                                  args.v.stride,     args.a.stride, args.b.stride,
@@ -44,7 +38,7 @@ bool run_gated_delta(ct_device* device, const GatedDeltaArgs& args) {
       args.state.type == CT_BF16 ? Kernel::gated_delta_bf16 : Kernel::gated_delta_f32;
   return launch_kernel(device, call, kernel,
                        {args.segments.count, args.heads,
-                        blocks_for(args.value_size, delta_columns), block_threads},
+                        blocks_for(args.value_size, CT_DELTA_COLUMNS), block_threads},
                        sizes, buffer_of(args.out), buffer_of(args.q), buffer_of(args.k),
                        buffer_of(args.v), buffer_of(args.a), buffer_of(args.b),
                        buffer_of(args.a_log, args.heads), buffer_of(args.dt_bias, args.heads),
