@@ -37,7 +37,7 @@ export interface DeviceOptions {
 export class Device implements Disposable {
   readonly instructionSet: string;
   readonly threads: number;
-  /** For `ffi/` alone. */
+  /** What runs the operators; its functions are for `ffi/` alone. */
   readonly library: Library;
   /** Bytes of the buffers that were made on the device and not yet freed. */
   bytes = 0;

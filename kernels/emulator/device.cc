@@ -16,18 +16,18 @@ namespace {
 
 EmulatorDevice& emulator(ct_device* device) { return *static_cast<EmulatorDevice*>(device); }
 
-// Makes what blocks run in, if it is not there.
+// Makes what blocks run in, as far as it is not there.
 bool make_blocks(EmulatorDevice& device) {
-  if (device.blocks) return true;
   const uint32_t count = device.pool.threads();
-  void* const memory = malloc(count * sizeof(Block));
-  if (!memory) return false;
-  device.blocks = static_cast<Block*>(memory);
-  bool succeeded = true;
+  if (!device.blocks) device.blocks = static_cast<Block*>(malloc(count * sizeof(Block)));
+  if (!device.blocks) return false;
   for (; device.block_count < count; ++device.block_count) {
-    succeeded &= (new (device.blocks + device.block_count) Block)->reserve();
+    Block* const block = new (device.blocks + device.block_count) Block;
+    if (block->reserve()) continue;
+    block->~Block();
+    return false;
   }
-  return succeeded;
+  return true;
 }
 
 }  // namespace
