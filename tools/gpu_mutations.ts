@@ -123,9 +123,9 @@ export const GPU: readonly Mutation[] = [
   },
   {
     file: "gpu/attention.h",
-    find: "      }\n    }\n    barrier();\n  }",
-    replace: "      }\n    }\n  }",
-    why: "weights are overwritten before they are used",
+    find: "shared.weights[lane] = weight;\n    barrier();",
+    replace: "shared.weights[lane] = weight;",
+    why: "weights are used before they are there",
   },
   {
     file: "gpu/page_scores.h",

@@ -100,8 +100,10 @@ ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes) {
   DeviceGuard guard(device, "ct_buffer_create");
   if (!guard) return nullptr;
   void* memory = malloc(sizeof(ct_buffer));
-  ct_buffer* buffer =
-      memory ? new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0, nullptr} : nullptr;
+  ct_buffer* buffer = nullptr;
+  if (memory) {
+    buffer = new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0, nullptr, false};
+  }
   if (buffer && allocate_memory(buffer)) {
     device->references.fetch_add(1);
     return buffer;

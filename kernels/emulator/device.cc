@@ -8,6 +8,7 @@
 #include "../common/backend.h"
 #include "../common/host_memory.h"
 #include "../common/status.h"
+#include "../gpu/host/host_indices.h"
 #include "../gpu/host/host_kernels.h"
 #include "kernels.h"
 
@@ -57,11 +58,14 @@ void destroy_device(ct_device* device) {
 }
 
 bool allocate_memory(ct_buffer* buffer) { return allocate_host_memory(buffer); }
-void free_memory(ct_buffer* buffer) { free_host_memory(buffer); }
+void free_memory(ct_buffer* buffer) {
+  free_host_indices(buffer);
+  free_host_memory(buffer);
+}
 
 bool write_elements(const ct_tensor& tensor, const void* from) {
   write_host_elements(tensor, from);
-  return true;
+  return keep_host_indices(tensor, from);
 }
 
 bool read_elements(const ct_tensor& tensor, void* to) {
@@ -71,7 +75,7 @@ bool read_elements(const ct_tensor& tensor, void* to) {
 
 bool zero_elements(const ct_tensor& tensor) {
   zero_host_elements(tensor);
-  return true;
+  return keep_host_indices(tensor, nullptr);
 }
 
 bool convert_elements(ct_device* device, const ConvertArgs& args) {
@@ -85,12 +89,6 @@ bool repack_elements(ct_device* device, const RepackArgs& args) {
 bool unpack_elements(ct_device* device, const UnpackArgs& args) {
   return host_kernels::unpack(device->pool, args);
 }
-
-const int32_t* index_values(const ct_tensor& tensor) {
-  return static_cast<const int32_t*>(tensor.data);
-}
-
-void forget_indices(const ct_tensor&) {}
 
 // Blocks begin at a random one, too: no kernel may rely on their order.
 bool launch(ct_device* device, const char* call, const Launch& launch) {
