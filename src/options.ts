@@ -8,8 +8,11 @@ import type { SnapshotStore } from "./store/store.ts";
 
 /** How {@linkcode Runtime.load} loads a model. */
 export interface RuntimeOptions {
-  /** Where the model runs. `auto` takes the best that is there; today that is the CPU. */
-  device?: "auto" | "cpu";
+  /**
+   * Where the model runs. `auto` takes the best that is there; today that is the CPU. `emulator`
+   * runs the kernels of GPUs on the CPU, thread by thread: slow, and for tests.
+   */
+  device?: "auto" | "cpu" | "emulator";
   /**
    * Type of the weights in memory; `auto` keeps what the checkpoint holds. `q8` and `q4` round
    * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.

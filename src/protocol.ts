@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Backend } from "../kernels/build.ts";
 import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
 import type { WeightType } from "./model/weight_types.ts";
@@ -44,7 +45,11 @@ export interface StartMessage {
   readonly config: ModelConfig;
   readonly source: ModelSource;
   readonly engine: EngineOptions;
-  readonly device: { readonly instructionSet: string; readonly threads: number };
+  readonly device: {
+    readonly backend: Backend;
+    readonly instructionSet: string;
+    readonly threads: number;
+  };
 }
 
 /** What a generation is started with. */

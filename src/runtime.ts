@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ensureLibrary } from "../kernels/build.ts";
+import { type Backend, ensureLibrary } from "../kernels/build.ts";
 import { chatEndTokens, ChatTemplate } from "./chat.ts";
 import { readJson } from "./checkpoint/read_json.ts";
 import {
@@ -137,9 +137,10 @@ export class Runtime implements AsyncDisposable {
   ): Promise<Runtime> {
     const engine = engineOptions(options, parts.config);
     const lease = { leaseTime: leaseTime(options) };
-    await ensureLibrary();
     const { instructionSet = "auto", threads = 0 } = options;
-    const device = { instructionSet, threads };
+    const backend: Backend = options.device === "emulator" ? "emulator" : "cpu";
+    await ensureLibrary(backend);
+    const device = { backend, instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
     const { cacheType, stateType, attentionBudget, attentionRead } = engine;
     const { store } = options;

@@ -12,7 +12,6 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
-import { LIBRARY_PATH } from "../ffi/library.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
@@ -43,7 +42,7 @@ function run(start: StartMessage): void {
   using loaded = loadEngine(ops, start.config, start.source, start.engine);
   const { memory, weightsType, fingerprint } = loaded;
   const { instructionSet, threads } = device;
-  const backend = { library: LIBRARY_PATH, instructionSet, threads };
+  const backend = { library: device.library.path, instructionSet, threads };
   post({ type: "ready", memory, weightsType, backend, fingerprint });
   let untold: EngineEvent[] = [];
   let toldAt = 0;
