@@ -97,7 +97,8 @@ Deno.test("contrail tells a failure in one line with status 1", async () => {
 Deno.test("contrail shows help with an example for every command", async () => {
   const all = await contrail(["--help"]);
   assertEquals(all.code, 0);
-  for (const name of ["generate", "chat", "serve", "info", "pull", "bench", "quantize", "eval"]) {
+  const names = ["generate", "chat", "serve", "keys", "info", "pull", "bench", "quantize", "eval"];
+  for (const name of names) {
     assertStringIncludes(all.stdout, name);
     const { code, stdout } = await contrail([name, "--help"]);
     assertEquals(code, 0);

@@ -16,12 +16,16 @@ import { ApiError, errorResponse, shuttingDown, toApiError } from "./errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { health } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
+import { authorize } from "./operation/access.ts";
+import { KeyFile } from "./operation/key_file.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
 
 /** Options of {@linkcode createServer}. */
 export interface ServerOptions {
   /** Largest body of a request in bytes (default 4 MiB); that of a snapshot may be larger. */
   readonly maxBodyBytes?: number;
+  /** A file that `contrail keys` writes: who has no key of it is turned away. */
+  readonly keys?: string;
   /** Once aborted, running requests end and new ones are answered with 503. */
   readonly signal?: AbortSignal;
   /** Gets one line for each request, and one for each failure of the server's own. */
@@ -55,6 +59,7 @@ const CLIENT_CLOSED_REQUEST = 499;
  */
 export function createServer(runtime: Runtime, options: ServerOptions = {}): Hono {
   const { maxBodyBytes = 4 * 1024 * 1024, signal, log = () => {} } = options;
+  const keys = options.keys === undefined ? undefined : new KeyFile(options.keys);
   const created = Math.floor(Date.now() / 1000);
   const server: ServerContext = { runtime, created, shutdown: signal, log };
   const app = new OpenAPIHono<BlankEnv>();
@@ -63,7 +68,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     if (signal?.aborted) throw shuttingDown();
     await next();
   });
-  addEndpoints(app, server, maxBodyBytes);
+  addEndpoints(app, server, { maxBodyBytes, keys });
   app.doc31("/openapi.json", describe);
   app.all("/openapi.json", only("GET, HEAD"));
   app.notFound((c) => errorResponse(c, unknownRoute(c)));
@@ -79,10 +84,10 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
 function addEndpoints(
   app: OpenAPIHono<BlankEnv>,
   server: ServerContext,
-  maxBodyBytes: number,
+  { maxBodyBytes, keys }: { maxBodyBytes: number; keys: KeyFile | undefined },
 ): void {
   const methods = new Map<string, string[]>();
-  for (const { route, answer, maxBodyBytes: own } of ENDPOINTS) {
+  for (const { route, scope, answer, maxBodyBytes: own } of ENDPOINTS) {
     const maxSize = own?.(server) ?? maxBodyBytes;
     const path = route.getRoutingPath();
     const method = route.method.toUpperCase();
@@ -90,6 +95,10 @@ function addEndpoints(
     app.on(
       method,
       path,
+      async (c, next) => {
+        if (keys && scope !== "none") await authorize(c, keys, scope);
+        await next();
+      },
       bodyLimit({ maxSize, onError: () => tooLarge(maxSize) }),
       (c) => answer(c, server),
     );

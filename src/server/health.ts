@@ -11,6 +11,7 @@ export const health = endpoint({
   method: "get",
   path: "/health",
   summary: "Whether the server answers",
+  scope: "none",
   gives: healthAnswer,
   answer: (c) => c.json({ status: "ok" }),
 });

@@ -12,6 +12,8 @@ export interface ServeOptions {
   readonly hostname?: string;
   /** Port to listen on (default 8000); 0 takes a free one. */
   readonly port?: number;
+  /** The file of the keys that clients have. */
+  readonly keys?: string;
   /** Ends the server, as SIGINT and SIGTERM do. */
   readonly signal?: AbortSignal;
   /** Milliseconds that running requests have to finish once the server ends (default 5000). */
@@ -31,7 +33,8 @@ const FAREWELL_MS = 1000;
 export async function serve(runtime: Runtime, options: ServeOptions = {}): Promise<void> {
   const { hostname = "127.0.0.1", port = 8000, signal, grace = 5000, log = console.log } = options;
   const aborting = new AbortController();
-  const app = createServer(runtime, { log, signal: aborting.signal });
+  const keys = options.keys === undefined ? {} : { keys: options.keys };
+  const app = createServer(runtime, { log, signal: aborting.signal, ...keys });
   using stops = new StopRequests(signal);
   const server = listen(hostname, port, app.fetch);
   log(`Listening on http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${server.port}`);

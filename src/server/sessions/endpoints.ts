@@ -145,7 +145,7 @@ export const SESSION_ENDPOINTS: readonly Endpoint[] = [
   rewindSession,
   downloadSession,
   uploadSession,
-];
+].map((one) => ({ ...one, scope: "sessions" }));
 
 /** Makes a session of a snapshot and leaves it in the store. */
 async function restored(
