@@ -46,6 +46,8 @@ export interface RuntimeOptions {
    * milliseconds (default 15000).
    */
   leaseTime?: number;
+  /** How many may wait for a session at once (default 1024); more are refused. */
+  queue?: number;
   /** Type of cached keys and values (default `bf16`). */
   cacheType?: "f32" | "bf16";
   /**

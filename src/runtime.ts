@@ -25,7 +25,7 @@ import type {
   SessionOptions,
 } from "./options.ts";
 import type { ModelSource } from "./protocol.ts";
-import { engineOptions, leaseTime } from "./runtime_options.ts";
+import { engineOptions, leaseTime, queueLength } from "./runtime_options.ts";
 import type { Session } from "./session.ts";
 import { SessionOpener } from "./session_opener.ts";
 import type { SnapshotStore } from "./store/store.ts";
@@ -48,6 +48,7 @@ interface RuntimeParts {
   readonly attentionRead: number;
   readonly store: SnapshotStore | undefined;
   readonly leaseTime: number;
+  readonly queue: number;
 }
 
 /** A model in memory and the sessions that run on it. */
@@ -136,14 +137,14 @@ export class Runtime implements AsyncDisposable {
     options: RuntimeOptions,
   ): Promise<Runtime> {
     const engine = engineOptions(options, parts.config);
-    const lease = { leaseTime: leaseTime(options) };
+    const waits = { leaseTime: leaseTime(options), queue: queueLength(options) };
     await ensureLibrary();
     const { instructionSet = "auto", threads = 0 } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
     const { cacheType, stateType, attentionBudget, attentionRead } = engine;
     const { store } = options;
-    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, ...lease };
+    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, ...waits };
     return new Runtime({ ...parts, engine: client, ...settings });
   }
 
@@ -164,6 +165,7 @@ export class Runtime implements AsyncDisposable {
       engine: this.#engine,
       store: parts.store,
       leaseTime: parts.leaseTime,
+      queue: parts.queue,
       kind: { fingerprint, weightsType, stateType, cacheType, attentionRead },
       attentionBudget: this.attentionBudget,
       tokenizer: this.tokenizer,

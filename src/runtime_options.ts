@@ -17,6 +17,8 @@ const PREFILL_PIECE = 64;
 
 /** Bytes of kept states where the caller says nothing. */
 const PREFIX_CACHE = 256 * 2 ** 20;
+/** Requests that may wait for a session at once where the caller says nothing. */
+const QUEUE = 1024;
 /** How long the leases of sessions last where the caller says nothing. */
 const LEASE_MS = 15_000;
 /** Tokens that full attention holds and reads at least: a piece of a prompt, and some before. */
@@ -51,6 +53,11 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
 /** How long the leases of sessions last, in milliseconds. Throws a `RangeError`. */
 export function leaseTime({ leaseTime = LEASE_MS }: RuntimeOptions): number {
   return whole("leaseTime", leaseTime, 1, 2 ** 31 - 1);
+}
+
+/** How many may wait for a session at once. Throws a `RangeError`. */
+export function queueLength({ queue = QUEUE }: RuntimeOptions): number {
+  return whole("queue", queue, 0, 2 ** 31 - 1);
 }
 
 /** A number of tokens for full attention to hold, at most `most`. Throws a `RangeError`. */

@@ -18,15 +18,14 @@ import { SlotQueue } from "./slot_queue.ts";
 import type { SnapshotStore } from "./store/store.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** Requests that may wait for a session at once. */
-const MOST_WAITING = 1024;
-
 /** What an opener works with. */
 export interface OpenerParts {
   readonly engine: EngineClient;
   readonly store: SnapshotStore | undefined;
   /** How long the leases of sessions last, in milliseconds. */
   readonly leaseTime: number;
+  /** Most that may wait for a slot at once. */
+  readonly queue: number;
   readonly kind: StateKind;
   /** Most tokens that full attention holds for a session. */
   readonly attentionBudget: number;
@@ -46,9 +45,9 @@ export class SessionOpener {
   #nextLink = 1;
 
   constructor(parts: OpenerParts) {
-    const { engine, store, kind, leaseTime, tokenizer, defaults } = parts;
+    const { engine, store, kind, leaseTime, queue: waiting, tokenizer, defaults } = parts;
     const { sessions: slots, session: bytes } = engine.ready.memory;
-    const queue = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
+    const queue = new SlotQueue({ slots, bytes, waiting });
     this.#parts = parts;
     this.#sessions = new OpenSessions(queue, store !== undefined);
     this.#places = store && new SessionPlaces(store, kind.fingerprint, leaseTime);

@@ -27,7 +27,7 @@ async function keysFor(path: string, ...scopes: Scope[][]): Promise<string[]> {
   return made.map(({ text }) => text);
 }
 
-Deno.test("createKey() makes a text of 256 random bits, of which the key has the hash", async () => {
+Deno.test("createKey() makes a text of random bits, of which the key has the hash", async () => {
   const { text, key } = createKey("alice", ["infer", "infer"]);
   assertMatch(text, /^ct-[\w-]{43}$/);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
@@ -90,7 +90,7 @@ Deno.test("createServer() lets in who has a key with the scope of the route", as
   assertEquals(await tell(COMPLETIONS, body), [401, "invalid_api_key"]);
 });
 
-Deno.test("createServer() sees that keys were added or removed, and that their file is gone", async () => {
+Deno.test("createServer() sees keys come and go, and their file as well", async () => {
   await using folder = new Folder();
   const keys = `${folder.path}/keys`;
   const [first] = await keysFor(keys, ["infer"]);

@@ -6,6 +6,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
 import type { BlankEnv } from "hono/types";
 import project from "../../deno.json" with { type: "json" };
 import type { Runtime } from "../runtime.ts";
@@ -16,14 +17,20 @@ import { ApiError, errorResponse, shuttingDown, toApiError } from "./errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { health } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
-import { authorize } from "./operation/access.ts";
-import { KeyFile } from "./operation/key_file.ts";
+import { Gate } from "./operation/gate.ts";
+import { watchedStream } from "./operation/idle.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
 
 /** Options of {@linkcode createServer}. */
 export interface ServerOptions {
   /** Largest body of a request in bytes (default 4 MiB); that of a snapshot may be larger. */
   readonly maxBodyBytes?: number;
+  /** Milliseconds that a client may take to send or read on (default 60000; Infinity: any). */
+  readonly idleTimeout?: number;
+  /** Origins, such as `https://example.com`, whose pages may ask; `*` lets all. */
+  readonly cors?: readonly string[];
+  /** Requests that each key may send a minute; without keys, all clients together. */
+  readonly requestsPerMinute?: number;
   /** A file that `contrail keys` writes: who has no key of it is turned away. */
   readonly keys?: string;
   /** Once aborted, running requests end and new ones are answered with 503. */
@@ -31,6 +38,9 @@ export interface ServerOptions {
   /** Gets one line for each request, and one for each failure of the server's own. */
   readonly log?: (line: string) => void;
 }
+
+const MAX_BODY_BYTES = 4 * 2 ** 20;
+const IDLE_MS = 60_000;
 
 const ENDPOINTS: readonly Endpoint[] = [
   health,
@@ -58,17 +68,22 @@ const CLIENT_CLOSED_REQUEST = 499;
  * ```
  */
 export function createServer(runtime: Runtime, options: ServerOptions = {}): Hono {
-  const { maxBodyBytes = 4 * 1024 * 1024, signal, log = () => {} } = options;
-  const keys = options.keys === undefined ? undefined : new KeyFile(options.keys);
+  const { maxBodyBytes = MAX_BODY_BYTES, idleTimeout = IDLE_MS, signal, log = () => {} } = options;
+  const gate = new Gate({
+    keys: options.keys,
+    requestsPerMinute: options.requestsPerMinute,
+    idleTimeout,
+  });
   const created = Math.floor(Date.now() / 1000);
   const server: ServerContext = { runtime, created, shutdown: signal, log };
   const app = new OpenAPIHono<BlankEnv>();
-  app.use(logRequests(log));
+  app.use(logRequests(log, idleTimeout));
+  if (options.cors?.length) app.use(allowOrigins(options.cors));
   app.use(async (_, next) => {
     if (signal?.aborted) throw shuttingDown();
     await next();
   });
-  addEndpoints(app, server, { maxBodyBytes, keys });
+  addEndpoints(app, server, { maxBodyBytes, gate });
   app.doc31("/openapi.json", describe);
   app.all("/openapi.json", only("GET, HEAD"));
   app.notFound((c) => errorResponse(c, unknownRoute(c)));
@@ -84,7 +99,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
 function addEndpoints(
   app: OpenAPIHono<BlankEnv>,
   server: ServerContext,
-  { maxBodyBytes, keys }: { maxBodyBytes: number; keys: KeyFile | undefined },
+  { maxBodyBytes, gate }: { maxBodyBytes: number; gate: Gate },
 ): void {
   const methods = new Map<string, string[]>();
   for (const { route, scope, answer, maxBodyBytes: own } of ENDPOINTS) {
@@ -95,10 +110,7 @@ function addEndpoints(
     app.on(
       method,
       path,
-      async (c, next) => {
-        if (keys && scope !== "none") await authorize(c, keys, scope);
-        await next();
-      },
+      gate.before(scope),
       bodyLimit({ maxSize, onError: () => tooLarge(maxSize) }),
       (c) => answer(c, server),
     );
@@ -118,13 +130,26 @@ function describe(c: Context) {
   };
 }
 
+/** Lets pages of these origins ask and read the answers. */
+function allowOrigins(origins: readonly string[]): MiddlewareHandler {
+  return cors({
+    origin: origins.includes("*") ? "*" : [...origins],
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+    allowHeaders: ["Authorization", "Content-Type"],
+    exposeHeaders: ["Retry-After"],
+    maxAge: 600,
+  });
+}
+
 /** Logs method, path, status, and the milliseconds until the answer, or its stream, began. */
-function logRequests(log: (line: string) => void): MiddlewareHandler {
+function logRequests(log: (line: string) => void, idleTimeout: number): MiddlewareHandler {
   return async (c, next) => {
     const start = performance.now();
     await next();
     const milliseconds = Math.round(performance.now() - start);
     log(`${c.req.method} ${c.req.path} ${c.res.status} ${milliseconds} ms`);
+    if (c.res.headers.get("Content-Type") !== "text/event-stream" || !c.res.body) return;
+    c.res = new Response(watchedStream(c.res.body, { idleTimeout, ended: () => {} }), c.res);
   };
 }
 

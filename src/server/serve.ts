@@ -4,22 +4,18 @@
  * @module
  */
 import type { Runtime } from "../runtime.ts";
-import { createServer } from "./app.ts";
+import { createServer, type ServerOptions } from "./app.ts";
 
 /** Options of {@linkcode serve}. */
-export interface ServeOptions {
+export interface ServeOptions extends ServerOptions {
   /** Address to listen on (default 127.0.0.1: this machine only). */
   readonly hostname?: string;
   /** Port to listen on (default 8000); 0 takes a free one. */
   readonly port?: number;
-  /** The file of the keys that clients have. */
-  readonly keys?: string;
   /** Ends the server, as SIGINT and SIGTERM do. */
   readonly signal?: AbortSignal;
   /** Milliseconds that running requests have to finish once the server ends (default 5000). */
   readonly grace?: number;
-  /** Gets one line once the server listens, one for each request, and one when it ends. */
-  readonly log?: (line: string) => void;
 }
 
 /** How long aborted requests may take to tell their clients. */
@@ -31,10 +27,10 @@ const FAREWELL_MS = 1000;
  * the runtime at its end.
  */
 export async function serve(runtime: Runtime, options: ServeOptions = {}): Promise<void> {
-  const { hostname = "127.0.0.1", port = 8000, signal, grace = 5000, log = console.log } = options;
+  const { hostname = "127.0.0.1", port = 8000, signal, grace = 5000, ...rest } = options;
+  const { log = console.log } = rest;
   const aborting = new AbortController();
-  const keys = options.keys === undefined ? {} : { keys: options.keys };
-  const app = createServer(runtime, { log, signal: aborting.signal, ...keys });
+  const app = createServer(runtime, { ...rest, log, signal: aborting.signal });
   using stops = new StopRequests(signal);
   const server = listen(hostname, port, app.fetch);
   log(`Listening on http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${server.port}`);
