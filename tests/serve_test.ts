@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { LogEntry } from "../src/server/operation/log.ts";
 import { serve } from "../src/server/serve.ts";
 import { loadFable } from "./fable.ts";
 import { events, type Json, post } from "./http.ts";
@@ -11,11 +12,16 @@ async function start(grace: number) {
   const runtime = await loadFable({ attentionBudget: 2000 });
   const ending = new AbortController();
   const listening = Promise.withResolvers<string>();
-  const log = (line: string) => {
-    if (line.startsWith("Listening on ")) listening.resolve(line.slice("Listening on ".length));
-  };
-  const ended = serve(runtime, { port: 0, grace, log, signal: ending.signal });
-  return { runtime, url: await listening.promise, end: () => ending.abort(), ended };
+  const log = ({ event }: LogEntry) => entries.push(event);
+  const entries: string[] = [];
+  const ended = serve(() => Promise.resolve(runtime), {
+    port: 0,
+    grace,
+    log,
+    signal: ending.signal,
+    ready: listening.resolve,
+  });
+  return { runtime, url: await listening.promise, end: () => ending.abort(), ended, entries };
 }
 
 Deno.test("serve() lets what runs finish, then closes the runtime", async () => {
@@ -44,9 +50,8 @@ Deno.test("serve() ends what runs after the grace time and tells the clients", a
 });
 
 Deno.test("serve() refuses an address that is not this machine's", async () => {
-  await using runtime = await loadFable();
   const error = await assertRejects(
-    () => serve(runtime, { hostname: "192.0.2.1", port: 0 }),
+    () => serve(loadFable, { hostname: "192.0.2.1", port: 0 }),
     Error,
   );
   assert(error.message.startsWith("Cannot listen on 192.0.2.1:0: "));

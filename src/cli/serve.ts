@@ -27,7 +27,7 @@ async function serveModel(args: CommandArguments): Promise<number> {
   const options = serverOptions(args);
   await checkAccess(options, flag(args, "insecure"));
   await using store = await openStore(args);
-  await using runtime = await loadModel(args, present<RuntimeOptions>({ store, queue }));
-  await serve(runtime, options);
+  const load = () => loadModel(args, present<RuntimeOptions>({ store, queue }));
+  await serve(load, { ...options, ready: (url) => console.log(`Listening on ${url}`) });
   return 0;
 }

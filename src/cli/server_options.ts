@@ -5,7 +5,7 @@
  */
 import { KeyFile } from "../server/operation/key_file.ts";
 import type { ServeOptions } from "../server/serve.ts";
-import { bytes, number, present, text, texts, whole } from "./arguments.ts";
+import { bytes, flag, number, present, text, texts, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
 
 export const SERVER_OPTIONS: Readonly<Record<string, OptionHelp>> = {
@@ -35,6 +35,12 @@ export const SERVER_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "SECONDS",
     help: "that a client may take to send or read on (default 60; 0: any)",
   },
+  drain: {
+    type: "string",
+    value: "SECONDS",
+    help: "that running requests have to finish at SIGTERM or SIGINT (default 30)",
+  },
+  "log-prompts": { type: "boolean", help: "log what is asked as well, prompts included" },
 };
 
 /** What the arguments say of the server. */
@@ -47,6 +53,8 @@ export function serverOptions(args: CommandArguments): ServeOptions {
     cors: texts(args, "cors").map(origin),
     requestsPerMinute: whole(args, "rate-limit", 1),
     maxBodyBytes: bytes(args, "max-body"),
+    grace: seconds(args, "drain"),
+    logPrompts: flag(args, "log-prompts"),
     idleTimeout: idle === 0 ? Infinity : idle,
   });
 }

@@ -21,6 +21,9 @@ export const errorAnswer = z.strictObject({
 /** Answer of `GET /health`. */
 export const healthAnswer = z.strictObject({ status: z.literal("ok") });
 
+/** Answer of `GET /ready`. */
+export const readyAnswer = z.strictObject({ status: z.literal("ready") });
+
 /** One model. */
 export const modelAnswer = z.strictObject({
   id: z.string(),

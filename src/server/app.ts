@@ -7,18 +7,18 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
-import type { BlankEnv } from "hono/types";
 import project from "../../deno.json" with { type: "json" };
 import type { Runtime } from "../runtime.ts";
 import { chatCompletions } from "./chat_completions.ts";
 import { completions } from "./completions.ts";
 import type { ServerContext } from "./context.ts";
-import { ApiError, errorResponse, shuttingDown, toApiError } from "./errors.ts";
+import { ApiError, errorResponse, toApiError } from "./errors.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { health } from "./health.ts";
+import { health, ready } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
 import { Gate } from "./operation/gate.ts";
-import { watchedStream } from "./operation/idle.ts";
+import { type LogEntry, requestEntry } from "./operation/log.ts";
+import { type RecordEnv, recordRequests, type RequestRecord } from "./operation/record.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
 
 /** Options of {@linkcode createServer}. */
@@ -33,10 +33,14 @@ export interface ServerOptions {
   readonly requestsPerMinute?: number;
   /** A file that `contrail keys` writes: who has no key of it is turned away. */
   readonly keys?: string;
+  /** Once aborted, new requests are answered with 503, and running ones go on. */
+  readonly draining?: AbortSignal;
   /** Once aborted, running requests end and new ones are answered with 503. */
   readonly signal?: AbortSignal;
-  /** Gets one line for each request, and one for each failure of the server's own. */
-  readonly log?: (line: string) => void;
+  /** Gets an entry for each request, once it is answered, and for each failure of the server's. */
+  readonly log?: (entry: LogEntry) => void;
+  /** Whether entries of requests tell what was asked, prompts included. */
+  readonly logPrompts?: boolean;
 }
 
 const MAX_BODY_BYTES = 4 * 2 ** 20;
@@ -44,6 +48,7 @@ const IDLE_MS = 60_000;
 
 const ENDPOINTS: readonly Endpoint[] = [
   health,
+  ready,
   listModels,
   showModel,
   chatCompletions,
@@ -69,20 +74,25 @@ const CLIENT_CLOSED_REQUEST = 499;
  */
 export function createServer(runtime: Runtime, options: ServerOptions = {}): Hono {
   const { maxBodyBytes = MAX_BODY_BYTES, idleTimeout = IDLE_MS, signal, log = () => {} } = options;
+  const draining = AbortSignal.any([options.draining, signal].filter((one) => one !== undefined));
   const gate = new Gate({
+    draining,
     keys: options.keys,
     requestsPerMinute: options.requestsPerMinute,
     idleTimeout,
   });
   const created = Math.floor(Date.now() / 1000);
-  const server: ServerContext = { runtime, created, shutdown: signal, log };
-  const app = new OpenAPIHono<BlankEnv>();
-  app.use(logRequests(log, idleTimeout));
+  const server = {
+    runtime,
+    created,
+    draining,
+    shutdown: signal,
+    log: (message: string) => log({ level: "error", event: "failure", message }),
+  };
+  const app = new OpenAPIHono<RecordEnv>();
+  const ended = (record: RequestRecord) => log(requestEntry(record, options.logPrompts ?? false));
+  app.use(recordRequests({ idleTimeout, ended }));
   if (options.cors?.length) app.use(allowOrigins(options.cors));
-  app.use(async (_, next) => {
-    if (signal?.aborted) throw shuttingDown();
-    await next();
-  });
   addEndpoints(app, server, { maxBodyBytes, gate });
   app.doc31("/openapi.json", describe);
   app.all("/openapi.json", only("GET, HEAD"));
@@ -92,27 +102,32 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     if (left) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
     return errorResponse(c, toApiError(error, `${c.req.method} ${c.req.path}`, server));
   });
-  return app;
+  // Its variables are its own.
+  return app as unknown as Hono;
 }
 
 /** Adds all endpoints, and refuses the methods that their paths do not take. */
 function addEndpoints(
-  app: OpenAPIHono<BlankEnv>,
-  server: ServerContext,
+  app: OpenAPIHono<RecordEnv>,
+  server: Omit<ServerContext, "record">,
   { maxBodyBytes, gate }: { maxBodyBytes: number; gate: Gate },
 ): void {
   const methods = new Map<string, string[]>();
   for (const { route, scope, answer, maxBodyBytes: own } of ENDPOINTS) {
-    const maxSize = own?.(server) ?? maxBodyBytes;
+    const maxSize = own?.(server.runtime) ?? maxBodyBytes;
     const path = route.getRoutingPath();
     const method = route.method.toUpperCase();
     app.openAPIRegistry.registerPath(route);
     app.on(
       method,
       path,
+      async (c, next) => {
+        c.get("record").route = route.path;
+        await next();
+      },
       gate.before(scope),
       bodyLimit({ maxSize, onError: () => tooLarge(maxSize) }),
-      (c) => answer(c, server),
+      (c) => answer(c, { ...server, record: c.get("record") }),
     );
     const taken = method === "GET" ? ["GET", "HEAD"] : [method];
     methods.set(path, [...methods.get(path) ?? [], ...taken]);
@@ -139,18 +154,6 @@ function allowOrigins(origins: readonly string[]): MiddlewareHandler {
     exposeHeaders: ["Retry-After"],
     maxAge: 600,
   });
-}
-
-/** Logs method, path, status, and the milliseconds until the answer, or its stream, began. */
-function logRequests(log: (line: string) => void, idleTimeout: number): MiddlewareHandler {
-  return async (c, next) => {
-    const start = performance.now();
-    await next();
-    const milliseconds = Math.round(performance.now() - start);
-    log(`${c.req.method} ${c.req.path} ${c.res.status} ${milliseconds} ms`);
-    if (c.res.headers.get("Content-Type") !== "text/event-stream" || !c.res.body) return;
-    c.res = new Response(watchedStream(c.res.body, { idleTimeout, ended: () => {} }), c.res);
-  };
 }
 
 function only(methods: string): (c: Context) => never {

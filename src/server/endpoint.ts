@@ -9,6 +9,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { errorAnswer } from "./answer_schemas.ts";
 import { readBody } from "./body.ts";
+import type { Runtime } from "../runtime.ts";
 import type { ServerContext } from "./context.ts";
 import type { Scope } from "./operation/api_keys.ts";
 
@@ -28,7 +29,7 @@ export interface EndpointParts<Body extends z.ZodType> {
   /** Whether there is a body of bytes, which the answer reads itself. */
   readonly takesBytes?: boolean;
   /** Most bytes of the body, where those that the server allows for JSON are too few. */
-  readonly maxBodyBytes?: (server: ServerContext) => number;
+  readonly maxBodyBytes?: (runtime: Runtime) => number;
   /** One form, or one of each kind. */
   readonly gives: AnswerForm | readonly AnswerForm[];
   /** The form of the events that the body's `stream` asks for. */
@@ -44,7 +45,7 @@ export interface EndpointParts<Body extends z.ZodType> {
 export interface Endpoint {
   readonly route: RouteConfig & { getRoutingPath(): string };
   readonly scope: Scope | "none";
-  readonly maxBodyBytes: ((server: ServerContext) => number) | undefined;
+  readonly maxBodyBytes: ((runtime: Runtime) => number) | undefined;
   readonly answer: (c: Context, server: ServerContext) => Response | Promise<Response>;
 }
 
@@ -80,6 +81,7 @@ export function endpoint<Body extends z.ZodType = z.ZodVoid>(
     maxBodyBytes: parts.maxBodyBytes,
     answer: async (c, server) => {
       const given = body ? await readBody(c, body) : undefined;
+      server.record.body = given;
       return await answer(c, server, given as z.infer<Body>);
     },
   };

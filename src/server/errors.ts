@@ -46,7 +46,11 @@ export class ApiError extends Error {
  * The error to show for whatever the request `what` has thrown: an {@linkcode ApiError} as it is,
  * anything else as 500 without details, which go into the log.
  */
-export function toApiError(error: unknown, what: string, server: ServerContext): ApiError {
+export function toApiError(
+  error: unknown,
+  what: string,
+  server: Pick<ServerContext, "shutdown" | "log">,
+): ApiError {
   if (error instanceof ApiError) return error;
   if (server.shutdown?.aborted) return shuttingDown();
   if (error instanceof SessionError && error.reason === "full") return queueFull();

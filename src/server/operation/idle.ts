@@ -16,7 +16,7 @@ export interface StreamWatch {
   readonly ended: (end: StreamEnd) => void;
 }
 
-/** A request whose body must go on coming: where it stops for so long, reading it fails with 408. */
+/** A request whose body must go on coming: where it stops, reading it fails with 408. */
 export function timelyRequest(request: Request, idleTimeout: number): Request {
   if (!request.body || idleTimeout === Infinity) return request;
   const reader = request.body.getReader();
@@ -43,9 +43,16 @@ export function timelyRequest(request: Request, idleTimeout: number): Request {
 /** The same stream, cancelled when its reader stalls. */
 export function watchedStream(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  { idleTimeout, ended }: StreamWatch,
+  watch: StreamWatch,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const { idleTimeout } = watch;
   const reader = stream.getReader();
+  let over = false;
+  const ended = (end: StreamEnd) => {
+    // A read that runs when the client leaves fails afterwards.
+    if (!over) watch.ended(end);
+    over = true;
+  };
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stalled = (controller: ReadableStreamDefaultController) => () => {
     ended("stalled");

@@ -44,6 +44,7 @@ export const appendToSession = endpoint({
       await withSession(c, server, async (session, signal) => {
         const tokens = await inputTokens(server.runtime, session, body);
         await session.append(tokens, { logits: "none", signal });
+        server.record.appended(tokens.length, session.reuse);
         const { tokens: cached, why } = session.reuse;
         return {
           ...factsOf(session),
@@ -146,7 +147,7 @@ async function* eventsOf(
 
 /** Generates as the body says. */
 async function* generated(
-  { runtime }: ServerContext,
+  { runtime, record }: ServerContext,
   session: Session,
   body: GenerateBody,
   signal: AbortSignal,
@@ -161,6 +162,7 @@ async function* generated(
   let offset = 0;
   for await (const token of refuse(() => session.generate(options))) {
     const { reuse, inexactFrom } = session;
+    record.generated();
     yield { choice: 0, token, offset, reuse, inexactFrom };
     offset += token.text.length;
   }

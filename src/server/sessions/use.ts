@@ -59,6 +59,7 @@ export async function opened(
   server: ServerContext,
   options: SessionOptions & { id: string },
 ): Promise<Session> {
+  server.record.session = options.id;
   return await translated(server, () => server.runtime.session({ ...options, wait: true }));
 }
 
