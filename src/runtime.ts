@@ -15,6 +15,7 @@ import {
 import { EngineClient } from "./engine_client.ts";
 import { modelFolder } from "./hub/cache.ts";
 import type {
+  Activity,
   ChatMessage,
   ChatOptions,
   ForkOptions,
@@ -181,6 +182,11 @@ export class Runtime implements AsyncDisposable {
   /** Bytes of weights, scratch memory, one session and kept states, and how many sessions. */
   get memory(): MemoryReport {
     return this.#engine.ready.memory;
+  }
+
+  /** What the runtime has to do now, and what it has done. */
+  get activity(): Activity {
+    return { ...this.#sessions.load, work: this.#engine.work };
   }
 
   /** The library, instruction set and threads that the model runs on. */

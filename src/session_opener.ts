@@ -69,6 +69,11 @@ export class SessionOpener {
     return this.#places !== undefined;
   }
 
+  /** Slots in use, and those that wait for one. */
+  get load(): { open: number; waiting: number } {
+    return this.#sessions.load;
+  }
+
   /** Opens the stored session of the id, or an empty one. */
   async open(options: SessionOptions): Promise<Session> {
     const { id, exists } = options;

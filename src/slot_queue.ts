@@ -31,6 +31,11 @@ export class SlotQueue {
     return this.#taken >= this.#options.slots;
   }
 
+  /** Slots that are in use. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** Those that wait for a slot. */
   get waiting(): number {
     return this.#waiting.length;

@@ -18,6 +18,8 @@ import { health, ready } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
 import { Gate } from "./operation/gate.ts";
 import { type LogEntry, requestEntry } from "./operation/log.ts";
+import { ServerMetrics } from "./operation/metrics.ts";
+import { metrics as metricsRoute } from "./operation/metrics_route.ts";
 import { type RecordEnv, recordRequests, type RequestRecord } from "./operation/record.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
 
@@ -49,6 +51,7 @@ const IDLE_MS = 60_000;
 const ENDPOINTS: readonly Endpoint[] = [
   health,
   ready,
+  metricsRoute,
   listModels,
   showModel,
   chatCompletions,
@@ -82,8 +85,10 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     idleTimeout,
   });
   const created = Math.floor(Date.now() / 1000);
+  const metrics = new ServerMetrics(runtime);
   const server = {
     runtime,
+    metrics,
     created,
     draining,
     shutdown: signal,
@@ -91,7 +96,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
   };
   const app = new OpenAPIHono<RecordEnv>();
   const ended = (record: RequestRecord) => log(requestEntry(record, options.logPrompts ?? false));
-  app.use(recordRequests({ idleTimeout, ended }));
+  app.use(recordRequests({ metrics, idleTimeout, ended }));
   if (options.cors?.length) app.use(allowOrigins(options.cors));
   addEndpoints(app, server, { maxBodyBytes, gate });
   app.doc31("/openapi.json", describe);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Runtime } from "../runtime.ts";
+import type { ServerMetrics } from "./operation/metrics.ts";
 import type { RequestRecord } from "./operation/record.ts";
 
 /** A server's model and its surroundings, for one request. */
@@ -17,5 +18,6 @@ export interface ServerContext {
   readonly shutdown: AbortSignal | undefined;
   /** Tells of a failure that is not the client's. */
   readonly log: (message: string) => void;
+  readonly metrics: ServerMetrics;
   readonly record: RequestRecord;
 }

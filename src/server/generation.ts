@@ -107,7 +107,7 @@ async function* runChoice(
   const tokens = refuse(() => session.generate({ ...options, lookahead: LOOKAHEAD, signal }));
   for await (const token of tokens) {
     const { reuse, inexactFrom } = session;
-    record.generated();
+    record.generated(choice, inexactFrom === undefined);
     yield { choice, token, offset, reuse, inexactFrom };
     offset += token.text.length;
   }

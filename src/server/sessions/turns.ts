@@ -162,7 +162,7 @@ async function* generated(
   let offset = 0;
   for await (const token of refuse(() => session.generate(options))) {
     const { reuse, inexactFrom } = session;
-    record.generated();
+    record.generated(0, inexactFrom === undefined);
     yield { choice: 0, token, offset, reuse, inexactFrom };
     offset += token.text.length;
   }
