@@ -35,6 +35,11 @@ export const SERVER_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "SECONDS",
     help: "that a client may take to send or read on (default 60; 0: any)",
   },
+  "resume-window": {
+    type: "string",
+    value: "SECONDS",
+    help: "that a resumable stream waits for its client (default 30; 0: not at all)",
+  },
   drain: {
     type: "string",
     value: "SECONDS",
@@ -53,6 +58,7 @@ export function serverOptions(args: CommandArguments): ServeOptions {
     cors: texts(args, "cors").map(origin),
     requestsPerMinute: whole(args, "rate-limit", 1),
     maxBodyBytes: bytes(args, "max-body"),
+    resumeWindow: seconds(args, "resume-window"),
     grace: seconds(args, "drain"),
     logPrompts: flag(args, "log-prompts"),
     idleTimeout: idle === 0 ? Infinity : idle,

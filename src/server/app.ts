@@ -21,6 +21,7 @@ import { type LogEntry, requestEntry } from "./operation/log.ts";
 import { ServerMetrics } from "./operation/metrics.ts";
 import { metrics as metricsRoute } from "./operation/metrics_route.ts";
 import { type RecordEnv, recordRequests, type RequestRecord } from "./operation/record.ts";
+import { ResumableStreams } from "./operation/resume.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
 
 /** Options of {@linkcode createServer}. */
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly maxBodyBytes?: number;
   /** Milliseconds that a client may take to send or read on (default 60000; Infinity: any). */
   readonly idleTimeout?: number;
+  /** Milliseconds that a resumable stream waits for its client (default 30000; 0: not at all). */
+  readonly resumeWindow?: number;
   /** Origins, such as `https://example.com`, whose pages may ask; `*` lets all. */
   readonly cors?: readonly string[];
   /** Requests that each key may send a minute; without keys, all clients together. */
@@ -47,6 +50,7 @@ export interface ServerOptions {
 
 const MAX_BODY_BYTES = 4 * 2 ** 20;
 const IDLE_MS = 60_000;
+const RESUME_MS = 30_000;
 
 const ENDPOINTS: readonly Endpoint[] = [
   health,
@@ -98,7 +102,8 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
   const ended = (record: RequestRecord) => log(requestEntry(record, options.logPrompts ?? false));
   app.use(recordRequests({ metrics, idleTimeout, ended }));
   if (options.cors?.length) app.use(allowOrigins(options.cors));
-  addEndpoints(app, server, { maxBodyBytes, gate });
+  const streams = new ResumableStreams(options.resumeWindow ?? RESUME_MS);
+  addEndpoints(app, server, { maxBodyBytes, gate, streams });
   app.doc31("/openapi.json", describe);
   app.all("/openapi.json", only("GET, HEAD"));
   app.notFound((c) => errorResponse(c, unknownRoute(c)));
@@ -115,7 +120,11 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
 function addEndpoints(
   app: OpenAPIHono<RecordEnv>,
   server: Omit<ServerContext, "record">,
-  { maxBodyBytes, gate }: { maxBodyBytes: number; gate: Gate },
+  { maxBodyBytes, gate, streams }: {
+    maxBodyBytes: number;
+    gate: Gate;
+    streams: ResumableStreams;
+  },
 ): void {
   const methods = new Map<string, string[]>();
   for (const { route, scope, answer, maxBodyBytes: own } of ENDPOINTS) {
@@ -131,6 +140,7 @@ function addEndpoints(
         await next();
       },
       gate.before(scope),
+      streams.middleware(),
       bodyLimit({ maxSize, onError: () => tooLarge(maxSize) }),
       (c) => answer(c, { ...server, record: c.get("record") }),
     );
@@ -155,7 +165,7 @@ function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   return cors({
     origin: origins.includes("*") ? "*" : [...origins],
     allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
-    allowHeaders: ["Authorization", "Content-Type"],
+    allowHeaders: ["Authorization", "Content-Type", "Contrail-Resumable", "Last-Event-ID"],
     exposeHeaders: ["Retry-After"],
     maxAge: 600,
   });
