@@ -100,9 +100,14 @@ async function* runChoice(
   choice: number,
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceToken, void, void> {
-  await using session = await runtime.session({ wait: true, signal });
-  await session.append(prompt, { logits: "none", signal });
+  const { spans } = record;
+  await using session = await spans.around(
+    "queue",
+    () => runtime.session({ wait: true, signal }),
+  );
+  await spans.around("prefill", () => session.append(prompt, { logits: "none", signal }));
   record.appended(prompt.length, session.reuse);
+  using _decode = spans.open("decode");
   let offset = 0;
   const tokens = refuse(() => session.generate({ ...options, lookahead: LOOKAHEAD, signal }));
   for await (const token of tokens) {

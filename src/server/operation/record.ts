@@ -7,11 +7,13 @@ import type { MiddlewareHandler } from "hono";
 import type { Reuse } from "../../options.ts";
 import type { ServerMetrics } from "./metrics.ts";
 import { type StreamEnd, watchedStream } from "./idle.ts";
+import { RequestSpans } from "./spans.ts";
 
 /** What a request has come to so far. */
 export class RequestRecord {
   readonly method: string;
   readonly startedAt: number = performance.now();
+  readonly spans = new RequestSpans();
   /** The path of its route, such as `/v1/sessions/{id}`; `undefined` where there is none. */
   route: string | undefined;
   /** Of the answer; 0 before there is one. */

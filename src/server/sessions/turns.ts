@@ -43,7 +43,8 @@ export const appendToSession = endpoint({
     c.json(
       await withSession(c, server, async (session, signal) => {
         const tokens = await inputTokens(server.runtime, session, body);
-        await session.append(tokens, { logits: "none", signal });
+        const { spans } = server.record;
+        await spans.around("prefill", () => session.append(tokens, { logits: "none", signal }));
         server.record.appended(tokens.length, session.reuse);
         const { tokens: cached, why } = session.reuse;
         return {
@@ -159,6 +160,7 @@ async function* generated(
     ...(body.logprobs ? { topLogprobs: body.logprobs } : {}),
     signal,
   };
+  using _decode = record.spans.open("decode");
   let offset = 0;
   for await (const token of refuse(() => session.generate(options))) {
     const { reuse, inexactFrom } = session;

@@ -60,7 +60,8 @@ export async function opened(
   options: SessionOptions & { id: string },
 ): Promise<Session> {
   server.record.session = options.id;
-  return await translated(server, () => server.runtime.session({ ...options, wait: true }));
+  const open = () => server.runtime.session({ ...options, wait: true });
+  return await translated(server, () => server.record.spans.around("queue", open));
 }
 
 /**
