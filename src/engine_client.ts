@@ -58,6 +58,11 @@ export class EngineClient {
     };
   }
 
+  /** Why the engine does nothing any more, once it is so. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   /** What the engine has done, as of its last events. */
   get work(): EngineWork {
     return this.#work;

@@ -138,6 +138,8 @@ export interface Activity {
   /** Requests that wait for a slot. */
   readonly waiting: number;
   readonly work: EngineWork;
+  /** Why the runtime can be used no more, once its engine has failed or it was closed. */
+  readonly failure: string | undefined;
 }
 
 /** What an engine has done, as of the last result that it has told. */

@@ -26,7 +26,7 @@ import type {
   SessionOptions,
 } from "./options.ts";
 import type { ModelSource } from "./protocol.ts";
-import { engineOptions, leaseTime, queueLength } from "./runtime_options.ts";
+import { engineOptions, type WaitOptions, waitOptions } from "./runtime_options.ts";
 import type { Session } from "./session.ts";
 import { SessionOpener } from "./session_opener.ts";
 import type { SnapshotStore } from "./store/store.ts";
@@ -48,8 +48,7 @@ interface RuntimeParts {
   readonly attentionBudget: number;
   readonly attentionRead: number;
   readonly store: SnapshotStore | undefined;
-  readonly leaseTime: number;
-  readonly queue: number;
+  readonly waits: WaitOptions;
 }
 
 /** A model in memory and the sessions that run on it. */
@@ -138,14 +137,14 @@ export class Runtime implements AsyncDisposable {
     options: RuntimeOptions,
   ): Promise<Runtime> {
     const engine = engineOptions(options, parts.config);
-    const waits = { leaseTime: leaseTime(options), queue: queueLength(options) };
+    const waits = waitOptions(options);
     await ensureLibrary();
     const { instructionSet = "auto", threads = 0 } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
     const { cacheType, stateType, attentionBudget, attentionRead } = engine;
     const { store } = options;
-    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, ...waits };
+    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, waits };
     return new Runtime({ ...parts, engine: client, ...settings });
   }
 
@@ -165,8 +164,7 @@ export class Runtime implements AsyncDisposable {
     this.#sessions = new SessionOpener({
       engine: this.#engine,
       store: parts.store,
-      leaseTime: parts.leaseTime,
-      queue: parts.queue,
+      ...parts.waits,
       kind: { fingerprint, weightsType, stateType, cacheType, attentionRead },
       attentionBudget: this.attentionBudget,
       tokenizer: this.tokenizer,
@@ -186,7 +184,8 @@ export class Runtime implements AsyncDisposable {
 
   /** What the runtime has to do now, and what it has done. */
   get activity(): Activity {
-    return { ...this.#sessions.load, work: this.#engine.work };
+    const { work, failure } = this.#engine;
+    return { ...this.#sessions.load, work, failure };
   }
 
   /** The library, instruction set and threads that the model runs on. */

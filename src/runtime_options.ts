@@ -50,14 +50,20 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
   };
 }
 
-/** How long the leases of sessions last, in milliseconds. Throws a `RangeError`. */
-export function leaseTime({ leaseTime = LEASE_MS }: RuntimeOptions): number {
-  return whole("leaseTime", leaseTime, 1, 2 ** 31 - 1);
+/** Limits of waiting. */
+export interface WaitOptions {
+  /** How long the leases of sessions last, in milliseconds. */
+  readonly leaseTime: number;
+  /** How many may wait for a session at once. */
+  readonly queue: number;
 }
 
-/** How many may wait for a session at once. Throws a `RangeError`. */
-export function queueLength({ queue = QUEUE }: RuntimeOptions): number {
-  return whole("queue", queue, 0, 2 ** 31 - 1);
+/** Checks what of the options is about waiting. Throws a `RangeError`. */
+export function waitOptions({ leaseTime = LEASE_MS, queue = QUEUE }: RuntimeOptions): WaitOptions {
+  return {
+    leaseTime: whole("leaseTime", leaseTime, 1, 2 ** 31 - 1),
+    queue: whole("queue", queue, 0, 2 ** 31 - 1),
+  };
 }
 
 /** A number of tokens for full attention to hold, at most `most`. Throws a `RangeError`. */

@@ -8,7 +8,7 @@ import type { GenerateDefaults } from "./generate_request.ts";
 import { OpenSessions } from "./open_sessions.ts";
 import type { ForkOptions, SessionEntry, SessionOptions } from "./options.ts";
 import { PromptStates, type StateKind } from "./prompt_states.ts";
-import { attentionBudget } from "./runtime_options.ts";
+import { attentionBudget, type WaitOptions } from "./runtime_options.ts";
 import { Session, type SessionContext } from "./session.ts";
 import { SessionError } from "./session_error.ts";
 import type { OpenedSession } from "./session_lifecycle.ts";
@@ -19,13 +19,9 @@ import type { SnapshotStore } from "./store/store.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What an opener works with. */
-export interface OpenerParts {
+export interface OpenerParts extends WaitOptions {
   readonly engine: EngineClient;
   readonly store: SnapshotStore | undefined;
-  /** How long the leases of sessions last, in milliseconds. */
-  readonly leaseTime: number;
-  /** Most that may wait for a slot at once. */
-  readonly queue: number;
   readonly kind: StateKind;
   /** Most tokens that full attention holds for a session. */
   readonly attentionBudget: number;

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createServer } from "../src/server/app.ts";
 import type { LogEntry } from "../src/server/operation/log.ts";
 import { serve } from "../src/server/serve.ts";
 import { loadFable } from "./fable.ts";
@@ -47,6 +48,20 @@ Deno.test("serve() ends what runs after the grace time and tells the clients", a
   const { error }: Json = await refused.json();
   assertEquals([refused.status, error.code], [503, "shutting_down"]);
   await ended;
+});
+
+Deno.test("health and ready are 503 once the engine has stopped", async () => {
+  const runtime = await loadFable();
+  const app = createServer(runtime);
+  const found = async () =>
+    await Promise.all(["/health", "/ready"].map(async (path) => {
+      const response = await app.request(path);
+      const { status, error }: Json = await response.json();
+      return [response.status, status ?? error.code];
+    }));
+  assertEquals(await found(), [[200, "ok"], [200, "ready"]]);
+  await runtime.close();
+  assertEquals(await found(), [[503, "engine_stopped"], [503, "engine_stopped"]]);
 });
 
 Deno.test("serve() refuses an address that is not this machine's", async () => {

@@ -103,6 +103,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
   app.use(recordRequests({ metrics, idleTimeout, ended }));
   if (options.cors?.length) app.use(allowOrigins(options.cors));
   const streams = new ResumableStreams(options.resumeWindow ?? RESUME_MS);
+  signal?.addEventListener("abort", () => streams.close(), { once: true });
   addEndpoints(app, server, { maxBodyBytes, gate, streams });
   app.doc31("/openapi.json", describe);
   app.all("/openapi.json", only("GET, HEAD"));

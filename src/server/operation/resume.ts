@@ -48,6 +48,13 @@ export class ResumableStreams {
     };
   }
 
+  /** Ends all streams. */
+  async close(): Promise<void> {
+    const streams = [...this.#entries.values()].map(({ stream }) => stream.end());
+    this.#entries.clear();
+    await Promise.all(streams);
+  }
+
   #keep(
     c: Context<RecordEnv>,
     body: ReadableStream<Uint8Array<ArrayBuffer>>,
