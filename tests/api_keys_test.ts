@@ -7,6 +7,7 @@ import {
   type Scope,
   writeKeys,
 } from "../src/server/operation/api_keys.ts";
+import type { LogEntry } from "../src/server/operation/log.ts";
 import { contrail } from "./contrail.ts";
 import { loadFable } from "./fable.ts";
 import { type Json, post } from "./http.ts";
@@ -68,7 +69,8 @@ Deno.test("createServer() lets in who has a key with the scope of the route", as
   const [infer, sessions] = await keysFor(keys, ["infer"], ["sessions"]);
   await using store = new MemoryStore();
   await using runtime = await loadFable({ store });
-  const app = createServer(runtime, { keys });
+  const entries: LogEntry[] = [];
+  const app = createServer(runtime, { keys, log: (entry) => entries.push(entry) });
   const tell = async (path: string, init: RequestInit): Promise<[number, string | undefined]> => {
     const response = await app.request(path, init);
     const answer: Json = await response.json();
@@ -88,6 +90,10 @@ Deno.test("createServer() lets in who has a key with the scope of the route", as
   assertEquals(await tell("/health", {}), [200, undefined]);
   const body = post("x".repeat(5 * 2 ** 20), bearer("ct-x"));
   assertEquals(await tell(COMPLETIONS, body), [401, "invalid_api_key"]);
+  assertEquals(
+    entries.map(({ status, key }) => `${status} ${key}`).slice(0, 4),
+    ["401 undefined", "401 undefined", "200 key-0", "403 key-1"],
+  );
 });
 
 Deno.test("createServer() sees keys come and go, and their file as well", async () => {

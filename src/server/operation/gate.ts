@@ -5,7 +5,7 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { shuttingDown } from "../errors.ts";
-import { authorize } from "./access.ts";
+import { expectScope, identify } from "./access.ts";
 import type { Scope } from "./api_keys.ts";
 import { timelyRequest } from "./idle.ts";
 import { KeyFile } from "./key_file.ts";
@@ -40,8 +40,9 @@ export class Gate {
     return async (c, next) => {
       if (scope !== "none") {
         if (this.#draining.aborted && scope !== "admin") throw shuttingDown();
-        const key = this.#keys && await authorize(c, this.#keys, scope);
+        const key = this.#keys && await identify(c, this.#keys);
         c.get("record").key = key?.name;
+        if (key) expectScope(key, scope);
         // Without keys, all clients are one.
         this.#limit?.take(key?.name ?? "");
       }
