@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import OpenAI from "openai";
 import { createServer } from "../src/server/app.ts";
 import {
   createKey,
@@ -10,7 +11,7 @@ import {
 import type { LogEntry } from "../src/server/operation/log.ts";
 import { contrail } from "./contrail.ts";
 import { loadFable } from "./fable.ts";
-import { type Json, post } from "./http.ts";
+import { type Json, Loopback, post } from "./http.ts";
 import { MemoryStore } from "../src/store/memory.ts";
 import { Folder } from "./stores.ts";
 
@@ -94,6 +95,26 @@ Deno.test("createServer() lets in who has a key with the scope of the route", as
     entries.map(({ status, key }) => `${status} ${key}`).slice(0, 4),
     ["401 undefined", "401 undefined", "200 key-0", "403 key-1"],
   );
+});
+
+Deno.test("OpenAI gets in with a key, and comes again when it came too often", async () => {
+  await using folder = new Folder();
+  const keys = `${folder.path}/keys`;
+  const [infer] = await keysFor(keys, ["infer"]);
+  await using runtime = await loadFable();
+  await using server = new Loopback(createServer(runtime, { keys, requestsPerMinute: 15 }));
+  const baseURL = `${server.url}/v1`;
+  const stranger = new OpenAI({ baseURL, apiKey: "ct-x", maxRetries: 0 });
+  await assertRejects(() => stranger.models.retrieve("fable"), OpenAI.AuthenticationError);
+  const client = new OpenAI({ baseURL, apiKey: infer!, maxRetries: 0 });
+  const answers = await Promise.allSettled(
+    Array.from({ length: 16 }, () => client.models.retrieve("fable")),
+  );
+  const refused = answers.filter(({ status }) => status === "rejected");
+  assert(refused.length >= 1);
+  assert((refused[0] as PromiseRejectedResult).reason instanceof OpenAI.RateLimitError);
+  const patient = new OpenAI({ baseURL, apiKey: infer!, maxRetries: 2 });
+  assertEquals((await patient.models.retrieve("fable")).id, "fable");
 });
 
 Deno.test("createServer() sees keys come and go, and their file as well", async () => {
