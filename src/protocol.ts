@@ -9,7 +9,7 @@ import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
 import type { WeightType } from "./model/weight_types.ts";
 import type { WeightsSummary } from "./model/weights.ts";
-import type { FinishReason, MemoryReport, Reuse, TokenLogprob } from "./options.ts";
+import type { EngineWork, FinishReason, MemoryReport, Reuse, TokenLogprob } from "./options.ts";
 
 /** Where the weights come from. */
 export type ModelSource =
@@ -156,5 +156,9 @@ export type WorkerMessage =
   }
   | { readonly type: "failed"; readonly message: string }
   /** All events of one pass, or of several short ones. */
-  | { readonly type: "events"; readonly events: readonly EngineEvent[] }
+  | {
+    readonly type: "events";
+    readonly events: readonly EngineEvent[];
+    readonly work: EngineWork;
+  }
   | { readonly type: "stopped" };

@@ -14,6 +14,7 @@ import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
+import type { EngineWork } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
@@ -56,7 +57,7 @@ function run(start: StartMessage): void {
     untold.push(...loaded.engine.step());
     const now = performance.now();
     if (untold.length > 0 && (now - toldAt >= TELL_MS || isAwaited(untold, loaded.engine))) {
-      postEvents(untold);
+      postEvents(untold, loaded.work.report);
       untold = [];
       toldAt = now;
     } else if (!loaded.engine.busy) {
@@ -124,12 +125,12 @@ function isAwaited(events: readonly EngineEvent[], engine: Engine): boolean {
     events.some((event) => event.type !== "token" || event.finishReason !== undefined);
 }
 
-function postEvents(events: EngineEvent[]): void {
+function postEvents(events: EngineEvent[], work: EngineWork): void {
   const transfer = events.flatMap((event) => {
     if (event.type === "snapshot") return [event.bytes.buffer];
     return event.type === "appended" && event.logits ? [event.logits.buffer] : [];
   });
-  post({ type: "events", events }, transfer);
+  post({ type: "events", events, work }, transfer);
 }
 
 function post(message: WorkerMessage, transfer: Transferable[] = []): void {
