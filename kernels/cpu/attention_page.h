@@ -1,5 +1,6 @@
 // One page of keys and values against a few query heads: the arithmetic of attention.
 #pragma once
+#include "attention_gathered.h"
 #include "kernel_table.h"
 #include "parts.h"
 #include "prefetch.h"
@@ -20,9 +21,7 @@ struct AttentionPage {
 struct AttentionHeads {
   const float* queries;  // [heads, stride]
   float* scores;  // [heads, CT_PAGE_TOKENS], then weights
-  float* totals;  // [heads, stride], weighted sum of values
-  float* greatest;  // [heads], of the scores
-  float* sums;  // [heads], of the weights
+  Gathered gathered;
 };
 
 // Rows of `size` elements into rows of whole vectors. Asks for as many rows from `later` on, of the
@@ -78,7 +77,8 @@ inline float weigh_scores(const AttentionHeads& to, uint32_t h, uint32_t begin, 
   for (uint32_t t = end; t < CT_PAGE_TOKENS; ++t) scores[t] = hidden;
   Vector most = load(scores);
   for (uint32_t t = lanes; t < CT_PAGE_TOKENS; t += lanes) most = maximum(load(scores + t), most);
-  const float before = to.greatest[h], here = greatest(most), now = before > here ? before : here;
+  const float before = to.gathered.greatest[h], here = greatest(most);
+  const float now = before > here ? before : here;
   Vector total{};
   for (uint32_t t = 0; t < CT_PAGE_TOKENS; t += lanes) {
     const Vector weights = exponential(load(scores + t) - now);
@@ -86,8 +86,8 @@ inline float weigh_scores(const AttentionHeads& to, uint32_t h, uint32_t begin, 
     total += weights;
   }
   const float factor = before == now ? 1.0f : exponential(before - now);
-  to.greatest[h] = now;
-  to.sums[h] = multiply_add(to.sums[h], factor, sum(total));
+  to.gathered.greatest[h] = now;
+  to.gathered.sums[h] = multiply_add(to.gathered.sums[h], factor, sum(total));
   return factor;
 }
 
@@ -98,7 +98,7 @@ inline void gather_values(const AttentionHeads& to, const AttentionPage& page, u
   Vector total[heads][vectors];
   for (uint32_t h = 0; h < heads; ++h) {
     for (uint32_t j = 0; j < vectors; ++j) {
-      total[h][j] = load(to.totals + h * page.stride + column + j * lanes) * factors[h];
+      total[h][j] = load(to.gathered.totals + h * page.stride + column + j * lanes) * factors[h];
     }
   }
   for (uint32_t t = begin; t < end; ++t) {
@@ -112,7 +112,7 @@ inline void gather_values(const AttentionHeads& to, const AttentionPage& page, u
   }
   for (uint32_t h = 0; h < heads; ++h) {
     for (uint32_t j = 0; j < vectors; ++j) {
-      store(to.totals + h * page.stride + column + j * lanes, total[h][j]);
+      store(to.gathered.totals + h * page.stride + column + j * lanes, total[h][j]);
     }
   }
 }
