@@ -4,20 +4,23 @@
  * @module
  */
 import type { Device } from "./device.ts";
-import { check, type Handle, library, made } from "./library.ts";
+import type { Handle } from "./library.ts";
 
 /** Zeroed memory that several tensors share. It is freed when the last of them is disposed. */
 export class Buffer {
   readonly bytes: number;
-  readonly #device: Device;
+  /** For `ffi/` alone. */
+  readonly device: Device;
   readonly #handle: Handle;
   #tensors = 0;
 
   /** @throws {Error} There is not so much memory. */
   constructor(device: Device, bytes: number) {
-    this.#device = device;
+    this.device = device;
     this.bytes = bytes;
-    this.#handle = made(library().ct_buffer_create(device.handle, BigInt(bytes)));
+    const { library } = device;
+    const handle = library.functions.ct_buffer_create(device.handle, BigInt(bytes));
+    this.#handle = library.made(handle);
     device.bytes += bytes;
   }
 
@@ -34,7 +37,8 @@ export class Buffer {
   /** Counts one tensor less, and frees the memory after the last. */
   release(): void {
     if (--this.#tensors > 0) return;
-    check(library().ct_buffer_free(this.#handle));
-    this.#device.bytes -= this.bytes;
+    const { library } = this.device;
+    library.check(library.functions.ct_buffer_free(this.#handle));
+    this.device.bytes -= this.bytes;
   }
 }

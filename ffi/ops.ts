@@ -6,7 +6,7 @@
 import type { ElementType, Ops, PackedRange, PackedType, Tensor, WeightRange } from "../src/ops.ts";
 import type { Device } from "./device.ts";
 import { NativeFile } from "./file.ts";
-import { check, library } from "./library.ts";
+import type { Functions } from "./library.ts";
 import { NativeTensor, TYPE_NUMBERS } from "./tensor.ts";
 
 const ARRAYS = {
@@ -24,10 +24,11 @@ const { handleOf } = NativeTensor;
  */
 export class NativeOps implements Ops {
   readonly #device: Device;
-  readonly #library = library();
+  readonly #library: Functions;
 
   constructor(device: Device) {
     this.#device = device;
+    this.#library = device.library.functions;
   }
 
   /** Bytes of all tensors on the device. */
@@ -45,24 +46,24 @@ export class NativeOps implements Ops {
 
   write(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void {
     const bytes = dataBytes("write", tensor, data);
-    check(this.#library.ct_tensor_write(handleOf(tensor), data as BufferSource, bytes));
+    this.#check(this.#library.ct_tensor_write(handleOf(tensor), data as BufferSource, bytes));
   }
 
   read(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void {
     const bytes = dataBytes("read", tensor, data);
-    check(this.#library.ct_tensor_read(handleOf(tensor), data as BufferSource, bytes));
+    this.#check(this.#library.ct_tensor_read(handleOf(tensor), data as BufferSource, bytes));
   }
 
   zero(tensor: Tensor): void {
-    check(this.#library.ct_tensor_zero(handleOf(tensor)));
+    this.#check(this.#library.ct_tensor_zero(handleOf(tensor)));
   }
 
   openFile(path: string): NativeFile {
-    return new NativeFile(path);
+    return new NativeFile(this.#device.library, path);
   }
 
   load(tensor: Tensor, { file, offset, type, rowStep }: WeightRange): void {
-    check(
+    this.#check(
       this.#library.ct_tensor_load(
         handleOf(tensor),
         NativeFile.handleOf(file),
@@ -74,7 +75,7 @@ export class NativeOps implements Ops {
   }
 
   loadPacked(tensor: Tensor, range: PackedRange): void {
-    check(
+    this.#check(
       this.#library.ct_packed_load(
         handleOf(tensor),
         NativeFile.handleOf(range.codes.file),
@@ -91,12 +92,14 @@ export class NativeOps implements Ops {
 
   embedding(out: Tensor, table: Tensor, tokens: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_embedding(device, handleOf(out), handleOf(table), handleOf(tokens)));
+    this.#check(
+      this.#library.ct_embedding(device, handleOf(out), handleOf(table), handleOf(tokens)),
+    );
   }
 
   rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void {
     const device = this.#device.handle;
-    check(
+    this.#check(
       this.#library.ct_rms_norm(device, handleOf(out), handleOf(x), handleOf(weight), epsilon),
     );
   }
@@ -104,24 +107,26 @@ export class NativeOps implements Ops {
   linear(out: Tensor, x: Tensor, weight: Tensor, bias?: Tensor): void {
     const device = this.#device.handle;
     const offset = bias ? handleOf(bias) : null;
-    check(this.#library.ct_linear(device, handleOf(out), handleOf(x), handleOf(weight), offset));
+    this.#check(
+      this.#library.ct_linear(device, handleOf(out), handleOf(x), handleOf(weight), offset),
+    );
   }
 
   add(out: Tensor, x: Tensor, y: Tensor): void {
-    check(this.#library.ct_add(this.#device.handle, handleOf(out), handleOf(x), handleOf(y)));
+    this.#check(this.#library.ct_add(this.#device.handle, handleOf(out), handleOf(x), handleOf(y)));
   }
 
   silu(out: Tensor, x: Tensor): void {
-    check(this.#library.ct_silu(this.#device.handle, handleOf(out), handleOf(x)));
+    this.#check(this.#library.ct_silu(this.#device.handle, handleOf(out), handleOf(x)));
   }
 
   swiglu(out: Tensor, gate: Tensor, up: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_swiglu(device, handleOf(out), handleOf(gate), handleOf(up)));
+    this.#check(this.#library.ct_swiglu(device, handleOf(out), handleOf(gate), handleOf(up)));
   }
 
   rotary(out: Tensor, x: Tensor, positions: Tensor, headSize: number, theta: number): void {
-    check(
+    this.#check(
       this.#library.ct_rotary(
         this.#device.handle,
         handleOf(out),
@@ -141,7 +146,7 @@ export class NativeOps implements Ops {
     segments: Tensor,
     slots: Tensor,
   ): void {
-    check(
+    this.#check(
       this.#library.ct_dynamic_convolution(
         this.#device.handle,
         handleOf(out),
@@ -168,7 +173,7 @@ export class NativeOps implements Ops {
     slots: Tensor,
     chunk: number,
   ): void {
-    check(
+    this.#check(
       this.#library.ct_gated_delta(
         this.#device.handle,
         handleOf(out),
@@ -188,7 +193,7 @@ export class NativeOps implements Ops {
   }
 
   gatedNorm(out: Tensor, x: Tensor, gate: Tensor, weight: Tensor, epsilon: number): void {
-    check(
+    this.#check(
       this.#library.ct_gated_norm(
         this.#device.handle,
         handleOf(out),
@@ -208,7 +213,7 @@ export class NativeOps implements Ops {
     rows: Tensor,
     bounds?: Tensor,
   ): void {
-    check(
+    this.#check(
       this.#library.ct_cache_append(
         this.#device.handle,
         handleOf(keys),
@@ -236,7 +241,7 @@ export class NativeOps implements Ops {
     theta: number,
   ): void {
     // deno-fmt-ignore
-    check(
+    this.#check(
       this.#library.ct_attention(
         this.#device.handle, handleOf(out), handleOf(q), handleOf(keys), handleOf(values),
         handleOf(positions), handleOf(segments), handleOf(pages), handleOf(starts),
@@ -258,7 +263,7 @@ export class NativeOps implements Ops {
     theta: number,
   ): void {
     // deno-fmt-ignore
-    check(
+    this.#check(
       this.#library.ct_page_scores(
         this.#device.handle, handleOf(scores), handleOf(q), handleOf(bounds), handleOf(positions),
         handleOf(segments), handleOf(pages), handleOf(starts), handleOf(shifts), headSize, theta,
@@ -277,7 +282,7 @@ export class NativeOps implements Ops {
     recent: number,
   ): void {
     // deno-fmt-ignore
-    check(
+    this.#check(
       this.#library.ct_select_pages(
         this.#device.handle, handleOf(chosenPages), handleOf(chosenStarts), handleOf(chosenShifts),
         handleOf(scores), handleOf(pages), handleOf(starts), handleOf(shifts), recent,
@@ -287,26 +292,30 @@ export class NativeOps implements Ops {
 
   gatherRows(out: Tensor, x: Tensor, rows: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_gather_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
+    this.#check(this.#library.ct_gather_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
   }
 
   scatterRows(out: Tensor, x: Tensor, rows: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_scatter_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
+    this.#check(this.#library.ct_scatter_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
   }
 
   argmax(out: Tensor, x: Tensor): void {
-    check(this.#library.ct_argmax(this.#device.handle, handleOf(out), handleOf(x)));
+    this.#check(this.#library.ct_argmax(this.#device.handle, handleOf(out), handleOf(x)));
   }
 
   topK(values: Tensor, indices: Tensor, x: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_top_k(device, handleOf(values), handleOf(indices), handleOf(x)));
+    this.#check(this.#library.ct_top_k(device, handleOf(values), handleOf(indices), handleOf(x)));
   }
 
   logSumExp(out: Tensor, x: Tensor, scales: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_log_sum_exp(device, handleOf(out), handleOf(x), handleOf(scales)));
+    this.#check(this.#library.ct_log_sum_exp(device, handleOf(out), handleOf(x), handleOf(scales)));
+  }
+
+  #check(status: number): void {
+    this.#device.library.check(status);
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { EngineWork } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, Vocabulary, WorkerMessage } from "./protocol.ts";
 
 type Ready = Extract<WorkerMessage, { type: "ready" }>;
@@ -18,6 +19,7 @@ export class EngineClient {
   readonly #stopped = Promise.withResolvers<void>();
   #knowsVocabulary = false;
   #failure: string | undefined;
+  #work: EngineWork = { passes: 0, sessions: 0, tokens: 0, milliseconds: 0, keptBytes: 0 };
 
   /** Starts a Worker and waits until the model is loaded. */
   static async start(
@@ -57,6 +59,16 @@ export class EngineClient {
     };
   }
 
+  /** Why the engine does nothing any more, once it is so. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** What the engine has done, as of its last events. */
+  get work(): EngineWork {
+    return this.#work;
+  }
+
   /** Calls `handler` with every event of a session. */
   subscribe(session: number, handler: (event: EngineEvent) => void): void {
     this.#handlers.set(session, handler);
@@ -89,6 +101,7 @@ export class EngineClient {
 
   #receive(message: WorkerMessage): void {
     if (message.type === "events") {
+      this.#work = message.work;
       for (const event of message.events) this.#deliver(event);
     } else if (message.type === "stopped") {
       this.#stopped.resolve();

@@ -4,11 +4,12 @@
  *
  * @module
  */
+import type { Backend } from "../kernels/build.ts";
 import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
 import type { WeightType } from "./model/weight_types.ts";
 import type { WeightsSummary } from "./model/weights.ts";
-import type { FinishReason, MemoryReport, Reuse, TokenLogprob } from "./options.ts";
+import type { EngineWork, FinishReason, MemoryReport, Reuse, TokenLogprob } from "./options.ts";
 
 /** Where the weights come from. */
 export type ModelSource =
@@ -44,7 +45,11 @@ export interface StartMessage {
   readonly config: ModelConfig;
   readonly source: ModelSource;
   readonly engine: EngineOptions;
-  readonly device: { readonly instructionSet: string; readonly threads: number };
+  readonly device: {
+    readonly backend: Backend;
+    readonly instructionSet: string;
+    readonly threads: number;
+  };
 }
 
 /** What a generation is started with. */
@@ -162,5 +167,9 @@ export type WorkerMessage =
   }
   | { readonly type: "failed"; readonly message: string }
   /** All events of one pass, or of several short ones. */
-  | { readonly type: "events"; readonly events: readonly EngineEvent[] }
+  | {
+    readonly type: "events";
+    readonly events: readonly EngineEvent[];
+    readonly work: EngineWork;
+  }
   | { readonly type: "stopped" };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ensureLibrary } from "../kernels/build.ts";
+import { type Backend, ensureLibrary } from "../kernels/build.ts";
 import { chatEndTokens, ChatTemplate, type TemplateOptions } from "./chat.ts";
 import { readJson } from "./checkpoint/read_json.ts";
 import {
@@ -15,6 +15,7 @@ import {
 import { EngineClient } from "./engine_client.ts";
 import { modelFolder } from "./hub/cache.ts";
 import type {
+  Activity,
   ChatMessage,
   ChatOptions,
   ForkOptions,
@@ -25,7 +26,7 @@ import type {
   SessionOptions,
 } from "./options.ts";
 import type { ModelSource } from "./protocol.ts";
-import { engineOptions, leaseTime } from "./runtime_options.ts";
+import { engineOptions, type WaitOptions, waitOptions } from "./runtime_options.ts";
 import type { Session } from "./session.ts";
 import { SessionOpener } from "./session_opener.ts";
 import type { SnapshotStore } from "./store/store.ts";
@@ -47,7 +48,7 @@ interface RuntimeParts {
   readonly attentionBudget: number;
   readonly attentionRead: number;
   readonly store: SnapshotStore | undefined;
-  readonly leaseTime: number;
+  readonly waits: WaitOptions;
 }
 
 /** A model in memory and the sessions that run on it. */
@@ -136,14 +137,15 @@ export class Runtime implements AsyncDisposable {
     options: RuntimeOptions,
   ): Promise<Runtime> {
     const engine = engineOptions(options, parts.config);
-    const lease = { leaseTime: leaseTime(options) };
-    await ensureLibrary();
+    const waits = waitOptions(options);
     const { instructionSet = "auto", threads = 0 } = options;
-    const device = { instructionSet, threads };
+    const backend: Backend = options.device === "emulator" ? "emulator" : "cpu";
+    await ensureLibrary(backend);
+    const device = { backend, instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
     const { cacheType, stateType, attentionBudget, attentionRead } = engine;
     const { store } = options;
-    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, ...lease };
+    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, waits };
     return new Runtime({ ...parts, engine: client, ...settings });
   }
 
@@ -163,7 +165,7 @@ export class Runtime implements AsyncDisposable {
     this.#sessions = new SessionOpener({
       engine: this.#engine,
       store: parts.store,
-      leaseTime: parts.leaseTime,
+      ...parts.waits,
       kind: { fingerprint, weightsType, stateType, cacheType, attentionRead },
       attentionBudget: this.attentionBudget,
       tokenizer: this.tokenizer,
@@ -179,6 +181,12 @@ export class Runtime implements AsyncDisposable {
   /** Bytes of weights, scratch memory, one session and kept states, and how many sessions. */
   get memory(): MemoryReport {
     return this.#engine.ready.memory;
+  }
+
+  /** What the runtime has to do now, and what it has done. */
+  get activity(): Activity {
+    const { work, failure } = this.#engine;
+    return { ...this.#sessions.load, work, failure };
   }
 
   /** The library, instruction set and threads that the model runs on. */

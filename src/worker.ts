@@ -13,11 +13,11 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
-import { LIBRARY_PATH } from "../ffi/library.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
 import type { TokenMask } from "./engine/token_mask.ts";
 import { TokenMasks } from "./grammar/token_masks.ts";
+import type { EngineWork } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
@@ -46,7 +46,7 @@ async function run(start: StartMessage): Promise<void> {
   using loaded = loadEngine(ops, start.config, start.source, start.engine);
   const { memory, weightsType, fingerprint } = loaded;
   const { instructionSet, threads } = device;
-  const backend = { library: LIBRARY_PATH, instructionSet, threads };
+  const backend = { library: device.library.path, instructionSet, threads };
   post({ type: "ready", memory, weightsType, backend, fingerprint });
   const masks = new TokenMasks();
   let untold: EngineEvent[] = [];
@@ -62,7 +62,7 @@ async function run(start: StartMessage): Promise<void> {
     untold.push(...loaded.engine.step());
     const now = performance.now();
     if (untold.length > 0 && (now - toldAt >= TELL_MS || isAwaited(untold, loaded.engine))) {
-      postEvents(untold);
+      postEvents(untold, loaded.work.report);
       untold = [];
       toldAt = now;
     } else if (!loaded.engine.busy) {
@@ -150,12 +150,12 @@ function isAwaited(events: readonly EngineEvent[], engine: Engine): boolean {
     events.some((event) => event.type !== "token" || event.finishReason !== undefined);
 }
 
-function postEvents(events: EngineEvent[]): void {
+function postEvents(events: EngineEvent[], work: EngineWork): void {
   const transfer = events.flatMap((event) => {
     if (event.type === "snapshot") return [event.bytes.buffer];
     return event.type === "appended" && event.logits ? [event.logits.buffer] : [];
   });
-  post({ type: "events", events }, transfer);
+  post({ type: "events", events, work }, transfer);
 }
 
 function post(message: WorkerMessage, transfer: Transferable[] = []): void {

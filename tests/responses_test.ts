@@ -21,7 +21,7 @@ function textOf(response: Json): string {
     .join("");
 }
 
-Deno.test("createResponse() answers as a chat does, and keeps the answer until it is deleted", async () => {
+Deno.test("createResponse() answers as a chat does and keeps its answer until deleted", async () => {
   await using runtime = await loadFable();
   const app = createServer(runtime);
   const response = await ask(app, RESPONSES, { ...GREEDY, input: INPUT, metadata: { a: "b" } });
@@ -185,7 +185,7 @@ Deno.test("createResponse() names the parameter when a body is wrong", async () 
   }
 });
 
-Deno.test("KeptResponses forgets the response that was used longest ago when there are many", () => {
+Deno.test("KeptResponses forgets those that were used longest ago when there are many", () => {
   const kept = new KeptResponses();
   const tokens = Array.from({ length: 2 ** 20 }, () => 0);
   const add = (id: string) => kept.add({ id, answer: {}, preamble: "", messages: [], tokens });

@@ -17,6 +17,7 @@ import type { MemoryReport } from "../options.ts";
 import type { Ops } from "../ops.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
 import { Engine } from "./engine.ts";
+import { WorkCount } from "./work_count.ts";
 
 /** Tokens after which a session's state is kept in any case, so that it can go back. */
 const CHECKPOINT_INTERVAL = 2048;
@@ -33,6 +34,7 @@ export interface MeasuredOps extends Ops {
 export interface LoadedEngine extends Disposable {
   readonly engine: Engine;
   readonly memory: MemoryReport;
+  readonly work: WorkCount;
   readonly weightsType: WeightsSummary;
   /** Tells this model from others. */
   readonly fingerprint: string;
@@ -60,6 +62,7 @@ export function loadEngine(
     new BatchBuffers(ops, pool, { maxRows, maxSegment: prefillPiece, attentionRead }),
   );
   const model = stack.use(new JetNemotron(ops, config, weights, pool, { maxRows, deltaChunk }));
+  const work = new WorkCount();
   const engine = stack.use(
     new Engine({
       ops,
@@ -67,6 +70,7 @@ export function loadEngine(
       model,
       pool,
       batch,
+      work,
       deltaChunk,
       prefillPiece,
       fingerprint: loaded.fingerprint,
@@ -74,6 +78,7 @@ export function loadEngine(
         maxBytes: options.prefixCache,
         interval: CHECKPOINT_INTERVAL,
         fingerprint: loaded.fingerprint,
+        work,
       },
     }),
   );
@@ -88,6 +93,7 @@ export function loadEngine(
   return {
     engine,
     memory,
+    work,
     weightsType: weights.type,
     fingerprint: loaded.fingerprint,
     [Symbol.dispose]: () => owned.dispose(),

@@ -65,7 +65,7 @@ export async function respond(c: Context, answer: Answer): Promise<Response> {
 async function wholeAnswer(answer: Answer, signal: AbortSignal): Promise<object> {
   const tokens: ChoiceToken[][] = answer.choices.map(() => []);
   const prompts: (readonly PromptToken[])[] = [];
-  for await (const event of runChoices(answer.server.runtime, answer.choices, signal)) {
+  for await (const event of runChoices(answer.server, answer.choices, signal)) {
     if ("prompt" in event) prompts[event.choice] = event.prompt;
     else tokens[event.choice]!.push(event);
   }
@@ -93,7 +93,7 @@ async function* chunks(answer: Answer, signal: AbortSignal): AsyncGenerator<obje
   const opened = new Set<number>();
   const last: (ChoiceToken | undefined)[] = answer.choices.map(() => undefined);
   const spent = { generated: 0, last };
-  for await (const event of runChoices(answer.server.runtime, answer.choices, signal)) {
+  for await (const event of runChoices(answer.server, answer.choices, signal)) {
     const { choice } = event;
     if ("prompt" in event) {
       yield wrap(format.prompt!(event));

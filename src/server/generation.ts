@@ -6,6 +6,7 @@
 import { Grammar } from "../grammar/grammar.ts";
 import type { GeneratedToken, GenerateOptions, Reuse } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
+import type { ServerContext } from "./context.ts";
 import { ApiError, refuse } from "./errors.ts";
 import { type PromptToken, scorePrompt } from "./prompt_scores.ts";
 import { type GenerationBody, MAX_CHOICES } from "./schemas.ts";
@@ -80,13 +81,13 @@ export function planChoices(
  * sessions.
  */
 export async function* runChoices(
-  runtime: Runtime,
+  server: ServerContext,
   plans: readonly ChoicePlan[],
   signal: AbortSignal,
 ): AsyncGenerator<ChoicePrompt | ChoiceToken, void, void> {
   const ending = new AbortController();
   const either = AbortSignal.any([signal, ending.signal]);
-  const runs = plans.map((plan, choice) => runChoice(runtime, plan, choice, either));
+  const runs = plans.map((plan, choice) => runChoice(server, plan, choice, either));
   const pending = new Map<
     number,
     Promise<[number, IteratorResult<ChoicePrompt | ChoiceToken, void>]>
@@ -109,25 +110,33 @@ export async function* runChoices(
 }
 
 async function* runChoice(
-  runtime: Runtime,
+  { runtime, record }: ServerContext,
   { prompt, options, echo }: ChoicePlan,
   choice: number,
   signal: AbortSignal,
 ): AsyncGenerator<ChoicePrompt | ChoiceToken, void, void> {
-  await using session = await runtime.session({ wait: true, signal });
-  if (echo === "scored") {
-    const scores = await scorePrompt(session, prompt, options.topLogprobs ?? 0, signal);
-    yield { choice, prompt: scores };
-  } else {
+  const { spans } = record;
+  await using session = await spans.around(
+    "queue",
+    () => runtime.session({ wait: true, signal }),
+  );
+  const scores = await spans.around("prefill", async () => {
+    if (echo === "scored") {
+      return await scorePrompt(session, prompt, options.topLogprobs ?? 0, signal);
+    }
     await session.append(prompt, { logits: "none", signal });
-    const tokens = prompt.map((id) => ({ id, logprob: null, topLogprobs: null }));
-    if (echo === "plain") yield { choice, prompt: tokens };
-  }
+    return undefined;
+  });
+  record.appended(prompt.length, session.reuse);
+  const unscored = () => prompt.map((id) => ({ id, logprob: null, topLogprobs: null }));
+  if (echo) yield { choice, prompt: scores ?? unscored() };
   if (options.maxTokens === 0) return;
+  using _decode = spans.open("decode");
   let offset = 0;
   const tokens = refuse(() => session.generate({ ...options, lookahead: LOOKAHEAD, signal }));
   for await (const token of tokens) {
     const { reuse, inexactFrom } = session;
+    record.generated(choice, inexactFrom === undefined);
     yield { choice, token, offset, reuse, inexactFrom };
     offset += token.text.length;
   }

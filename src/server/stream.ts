@@ -14,10 +14,10 @@ export interface StreamEvents {
 }
 
 /**
- * Responds with each value that `produce` makes as one event, of its `type` if it has one, then `[DONE]`. What fails before the
- * first value is thrown, so that it still gets a status of its own; a later failure becomes the
- * last event. The signal that `produce` gets is aborted when the client goes away, and its
- * generator is then closed.
+ * Responds with each value that `produce` makes as one event, of its `type` if it has one, then
+ * `[DONE]`. What fails before the first value is thrown, so that it still gets a status of its own;
+ * a later failure becomes the last event. The signal that `produce` gets is aborted when the client
+ * goes away, and its generator is then closed.
  *
  * Values are made as the client reads them, so one that stalls holds back its own generation and no
  * memory.

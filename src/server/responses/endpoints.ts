@@ -122,7 +122,7 @@ async function* eventsOf(plan: Plan, signal: AbortSignal): AsyncGenerator<object
   const parser = new ToolCallParser();
   const finds = body.tools?.length && body.tool_choice !== "none";
   const tokens: ChoiceToken[] = [];
-  for await (const event of runChoices(server.runtime, [choice], signal)) {
+  for await (const event of runChoices(server, [choice], signal)) {
     if ("prompt" in event) continue;
     if (tokens.length === 0) {
       yield writer.event(wholeEvent("response.created", begun));

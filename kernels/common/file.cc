@@ -7,10 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../common/operands.h"
-#include "../common/packed.h"
-#include "../common/status.h"
+#include "backend.h"
 #include "device.h"
+#include "operands.h"
+#include "packed.h"
+#include "status.h"
 
 struct ct_file {
   int descriptor;
@@ -205,7 +206,7 @@ int32_t ct_tensor_load(ct_tensor* tensor, ct_file* file, uint64_t offset, uint32
   DeviceGuard guard(device, "ct_tensor_load");
   ConvertArgs args;
   if (!guard || !check_load(args, tensor, file, offset, source_type, row_step)) return -1;
-  return device->kernels->convert(device->pool, args) ? 0 : -1;
+  return convert_elements(device, args) ? 0 : -1;
 }
 
 int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
@@ -221,7 +222,7 @@ int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
   const Quantized source = {codes_file, scales_file, codes, scales,
                             scale_type, bits,        group, row_step};
   if (!guard || !check_packed_load(args, tensor, source)) return -1;
-  return device->kernels->repack(device->pool, args) ? 0 : -1;
+  return repack_elements(device, args) ? 0 : -1;
 }
 
 }  // extern "C"

@@ -1,60 +1,19 @@
-#include "../common/tensor.h"
+#include "tensor.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <new>
 
-#include "../common/operands.h"
-#include "../common/packed.h"
-#include "../common/status.h"
+#include "backend.h"
 #include "device.h"
+#include "operands.h"
+#include "packed.h"
+#include "status.h"
 
 using namespace ct;
 
 namespace {
-
-constexpr uint64_t alignment = 256;
-// From here on memory is mapped: zeroed by the system page by page as it is first touched, and in
-// huge pages where the system has them, without which reading weights stalls on address
-// translation.
-constexpr uint64_t mapped_from = 64 * 1024;
-constexpr uint64_t huge_page = 2 * 1024 * 1024;
-
-bool map_memory(ct_buffer* buffer) {
-  const uint64_t padding = buffer->bytes >= 2 * huge_page ? huge_page : 0;
-  uint64_t length;
-  if (__builtin_add_overflow(buffer->bytes, padding, &length)) return false;
-  void* mapping = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
-  if (mapping == MAP_FAILED) return false;
-  const uint64_t address = reinterpret_cast<uintptr_t>(mapping);
-  const uint64_t skipped = padding ? (huge_page - address % huge_page) % huge_page : 0;
-  buffer->mapping = mapping;
-  buffer->mapping_bytes = length;
-  buffer->data = static_cast<unsigned char*>(mapping) + skipped;
-#if defined(MADV_HUGEPAGE)
-  if (padding) madvise(buffer->data, buffer->bytes, MADV_HUGEPAGE);
-#endif
-  return true;
-}
-
-bool allocate_memory(ct_buffer* buffer) {
-  if (buffer->bytes >= mapped_from) return map_memory(buffer);
-  const uint64_t bytes = buffer->bytes ? buffer->bytes : 1;
-  if (posix_memalign(&buffer->mapping, alignment, bytes)) return false;
-  memset(buffer->mapping, 0, bytes);
-  buffer->data = static_cast<unsigned char*>(buffer->mapping);
-  return true;
-}
-
-void free_memory(ct_buffer* buffer) {
-  if (buffer->mapping_bytes) {
-    munmap(buffer->mapping, buffer->mapping_bytes);
-  } else {
-    free(buffer->mapping);
-  }
-}
 
 // Gives up one reference to the buffer; says whether its reference to the device is to be given up.
 bool drop(ct_buffer* buffer) {
@@ -127,22 +86,6 @@ bool check_copy(const char* call, const ct_tensor* tensor, const void* data, uin
   return fail("%s: data is missing; pass %llu bytes", call, (unsigned long long)need);
 }
 
-// Calls body(row of the tensor, its bytes, the row's offset in dense data), once when rows are
-// adjacent.
-template <typename Body>
-void for_rows(const ct_tensor* tensor, const Body& body) {
-  const uint64_t size = element_bytes(tensor->type), width = tensor->columns * size;
-  unsigned char* data = static_cast<unsigned char*>(tensor->data);
-  if (!width || !tensor->rows) return;
-  if (tensor->stride == tensor->columns) {
-    body(data, tensor->rows * width, 0);
-    return;
-  }
-  for (uint64_t r = 0; r < tensor->rows; ++r) {
-    body(data + r * tensor->stride * size, width, r * width);
-  }
-}
-
 ct_device* device_of(const ct_tensor* tensor, const char* call) {
   if (tensor) return tensor->buffer->device;
   set_error("%s: tensor is missing; pass what ct_tensor_create gave", call);
@@ -157,8 +100,10 @@ ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes) {
   DeviceGuard guard(device, "ct_buffer_create");
   if (!guard) return nullptr;
   void* memory = malloc(sizeof(ct_buffer));
-  ct_buffer* buffer =
-      memory ? new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0} : nullptr;
+  ct_buffer* buffer = nullptr;
+  if (memory) {
+    buffer = new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0, nullptr, false};
+  }
   if (buffer && allocate_memory(buffer)) {
     device->references.fetch_add(1);
     return buffer;
@@ -238,16 +183,13 @@ int32_t ct_tensor_write(ct_tensor* tensor, const void* data, uint64_t bytes) {
   if (!device) return -1;
   DeviceGuard guard(device, "ct_tensor_write");
   if (!guard || !check_copy("ct_tensor_write", tensor, data, bytes)) return -1;
-  const unsigned char* from = static_cast<const unsigned char*>(data);
   if (is_packed(tensor->type)) {
     const uint64_t row_bytes = uint64_t{tensor->columns} * sizeof(float);
+    const unsigned char* const from = static_cast<const unsigned char*>(data);
     const ConvertArgs args = {typed(*tensor), from, CT_F32, row_bytes};
-    return device->kernels->convert(device->pool, args) ? 0 : -1;
+    return convert_elements(device, args) ? 0 : -1;
   }
-  for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
-    memcpy(row, from + offset, width);
-  });
-  return 0;
+  return write_elements(*tensor, data) ? 0 : -1;
 }
 
 int32_t ct_tensor_read(ct_tensor* tensor, void* data, uint64_t bytes) {
@@ -257,13 +199,9 @@ int32_t ct_tensor_read(ct_tensor* tensor, void* data, uint64_t bytes) {
   if (!guard || !check_copy("ct_tensor_read", tensor, data, bytes)) return -1;
   if (is_packed(tensor->type)) {
     const UnpackArgs args = {static_cast<float*>(data), typed(*tensor)};
-    return device->kernels->unpack(device->pool, args) ? 0 : -1;
+    return unpack_elements(device, args) ? 0 : -1;
   }
-  unsigned char* to = static_cast<unsigned char*>(data);
-  for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
-    memcpy(to + offset, row, width);
-  });
-  return 0;
+  return read_elements(*tensor, data) ? 0 : -1;
 }
 
 int32_t ct_tensor_zero(ct_tensor* tensor) {
@@ -275,8 +213,7 @@ int32_t ct_tensor_zero(ct_tensor* tensor) {
     set_error("ct_tensor_zero: tensor is %s; write zeros to it", type_name(tensor->type));
     return -1;
   }
-  for_rows(tensor, [](unsigned char* row, uint64_t width, uint64_t) { memset(row, 0, width); });
-  return 0;
+  return zero_elements(*tensor) ? 0 : -1;
 }
 
 }  // extern "C"
