@@ -21,7 +21,7 @@ function textOf(response: Json): string {
     .join("");
 }
 
-Deno.test("createResponse() answers as a chat does and keeps its answer until deleted", async () => {
+Deno.test("createResponse() answers as a chat does, keeps its answer", async () => {
   await using runtime = await loadFable();
   const app = createServer(runtime);
   const response = await ask(app, RESPONSES, { ...GREEDY, input: INPUT, metadata: { a: "b" } });
