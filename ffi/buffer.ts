@@ -3,21 +3,40 @@
  *
  * @module
  */
+import type { WeightMemory } from "../src/weight_memory.ts";
 import type { Device } from "./device.ts";
-import { check, type Handle, library, made } from "./library.ts";
+import { check, type Handle, lastError, library, made } from "./library.ts";
 
-/** Zeroed memory that several tensors share. It is freed when the last of them is disposed. */
-export class Buffer {
+/** Memory that several tensors share. It is freed when the last of them is disposed. */
+export class Buffer implements WeightMemory {
   readonly bytes: number;
   readonly #device: Device;
   readonly #handle: Handle;
-  #tensors = 0;
+  #users = 0;
 
-  /** @throws {Error} There is not so much memory. */
-  constructor(device: Device, bytes: number) {
+  /**
+   * Zeroed memory.
+   *
+   * @throws {Error} There is not so much memory.
+   */
+  static create(device: Device, bytes: number): Buffer {
+    const handle = made(library().ct_buffer_create(device.handle, BigInt(bytes)));
+    return new Buffer(device, handle, bytes);
+  }
+
+  /**
+   * The contents of an open file, of so many bytes.
+   *
+   * @throws {Error} It cannot be mapped.
+   */
+  static map(device: Device, file: Handle, bytes: number): Buffer {
+    return new Buffer(device, made(library().ct_buffer_map(device.handle, file)), bytes);
+  }
+
+  private constructor(device: Device, handle: Handle, bytes: number) {
     this.#device = device;
+    this.#handle = handle;
     this.bytes = bytes;
-    this.#handle = made(library().ct_buffer_create(device.handle, BigInt(bytes)));
     device.bytes += bytes;
   }
 
@@ -26,14 +45,25 @@ export class Buffer {
     return this.#handle;
   }
 
-  /** Counts one more tensor. */
-  retain(): void {
-    this.#tensors++;
+  read(offset: number, data: Uint8Array<ArrayBuffer>): void {
+    const [from, bytes] = [BigInt(offset), BigInt(data.length)];
+    check(library().ct_buffer_read(this.#handle, from, data, bytes));
   }
 
-  /** Counts one tensor less, and frees the memory after the last. */
+  checksum(offset: number, bytes: number): bigint {
+    const sum = library().ct_buffer_checksum(this.#handle, BigInt(offset), BigInt(bytes));
+    if (sum === 0n) throw lastError();
+    return sum;
+  }
+
+  /** Counts one more user: a tensor, or whoever makes one. */
+  retain(): void {
+    this.#users++;
+  }
+
+  /** Counts one user less, and frees the memory after the last. */
   release(): void {
-    if (--this.#tensors > 0) return;
+    if (--this.#users > 0) return;
     check(library().ct_buffer_free(this.#handle));
     this.#device.bytes -= this.bytes;
   }

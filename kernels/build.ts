@@ -63,7 +63,16 @@ const FLAGS = [
 
 // What is compiled once; the operators' files are included by cpu/target.cc, once for each
 // instruction set.
-const HOST_SOURCES = ["device", "entry", "file", "instruction_sets", "tensor", "thread_pool"];
+const HOST_SOURCES = [
+  "buffer",
+  "checksum",
+  "device",
+  "entry",
+  "file",
+  "instruction_sets",
+  "tensor",
+  "thread_pool",
+];
 
 /** Path of the library that {@linkcode buildLibrary} makes by default. */
 export const LIBRARY_PATH: string = BUILD + libraryName(Deno.build.os === "darwin");

@@ -30,6 +30,9 @@ export type PackedType = "q8" | "q4";
 /** Rows of packed weights that lie together, so that a view has to begin at a multiple of them. */
 export const PACKED_ROWS = 16;
 
+/** Rises whenever packed weights lie in memory in another way, for whatever keeps them in files. */
+export const PACKED_LAYOUT = 1;
+
 /** Type of the elements in a weight file. */
 export type FileElementType = "f32" | "bf16" | "f16";
 

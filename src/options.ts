@@ -15,6 +15,13 @@ export interface RuntimeOptions {
    * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.
    */
   weights?: "auto" | "f32" | "bf16" | "q8" | "q4";
+  /**
+   * Keeps the weights, as the kernels read them, in a file beside the model (`true`) or in this
+   * folder (default `false`). The next load with the same weights maps it, which takes well under a
+   * second and no memory of the process's own. A file that does not go with the model any more, or
+   * is damaged, is written anew.
+   */
+  cache?: boolean | string;
   /** Sessions that can be open at once (default 8). Their memory is allocated at load. */
   sessions?: number;
   /**

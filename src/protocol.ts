@@ -18,6 +18,8 @@ export type ModelSource =
 /** What the engine is built from. */
 export interface EngineOptions {
   readonly weights: WeightType;
+  /** Whether packed weights are kept in a file beside the model, or the folder for it. */
+  readonly cache: boolean | string;
   readonly sessions: number;
   /**
    * Bytes of the states of all sessions, which decide how many there are in place of `sessions`.
@@ -142,6 +144,7 @@ export type WorkerMessage =
     readonly type: "ready";
     readonly memory: MemoryReport;
     readonly weightsType: WeightsSummary;
+    readonly weightsFile: string | undefined;
     readonly backend: {
       readonly library: string;
       readonly instructionSet: string;

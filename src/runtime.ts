@@ -191,6 +191,11 @@ export class Runtime implements AsyncDisposable {
     return this.#engine.ready.weightsType;
   }
 
+  /** The file that the weights are mapped from, where `cache` found one. */
+  get weightsFile(): string | undefined {
+    return this.#engine.ready.weightsFile;
+  }
+
   /**
    * Opens a session in a slot of its own: the one that the runtime's store has under `id`, or an
    * empty one.

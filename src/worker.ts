@@ -41,10 +41,10 @@ function run(start: StartMessage): void {
   using device = Device.open(start.device);
   const ops = new NativeOps(device);
   using loaded = loadEngine(ops, start.config, start.source, start.engine);
-  const { memory, weightsType, fingerprint } = loaded;
+  const { memory, weightsType, weightsFile, fingerprint } = loaded;
   const { instructionSet, threads } = device;
   const backend = { library: LIBRARY_PATH, instructionSet, threads };
-  post({ type: "ready", memory, weightsType, backend, fingerprint });
+  post({ type: "ready", memory, weightsType, weightsFile, backend, fingerprint });
   let untold: EngineEvent[] = [];
   let toldAt = 0;
   for (;;) {

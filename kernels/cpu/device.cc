@@ -64,7 +64,7 @@ using namespace ct;
 
 extern "C" {
 
-uint32_t ct_version(void) { return 2; }
+uint32_t ct_version(void) { return 3; }
 
 uint32_t ct_last_error(char* text, uint32_t capacity) {
   return copy_text(last_error(), text, capacity);

@@ -11,12 +11,7 @@
 #include "../common/packed.h"
 #include "../common/status.h"
 #include "device.h"
-
-struct ct_file {
-  int descriptor;
-  unsigned char* data;  // null for an empty file
-  uint64_t bytes;
-};
+#include "file.h"
 
 using namespace ct;
 
@@ -40,12 +35,6 @@ bool map_file(ct_file* file, const char* path) {
   }
   file->data = static_cast<unsigned char*>(data);
   return true;
-}
-
-// A mapped page past the end of a file that was cut off kills the process, so look before reading.
-bool is_whole(const ct_file* file) {
-  struct stat status;
-  return !fstat(file->descriptor, &status) && uint64_t(status.st_size) >= file->bytes;
 }
 
 bool is_float_type(const char* call, const char* name, uint32_t type) {
@@ -152,6 +141,11 @@ bool check_packed_load(RepackArgs& args, const ct_tensor* tensor, const Quantize
 }
 
 }  // namespace
+
+bool ct::is_whole(const ct_file* file) {
+  struct stat status;
+  return !fstat(file->descriptor, &status) && uint64_t(status.st_size) >= file->bytes;
+}
 
 extern "C" {
 

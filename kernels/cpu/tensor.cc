@@ -2,68 +2,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#include <new>
 
 #include "../common/operands.h"
 #include "../common/packed.h"
 #include "../common/status.h"
+#include "buffer.h"
 #include "device.h"
 
 using namespace ct;
 
 namespace {
-
-constexpr uint64_t alignment = 256;
-// From here on memory is mapped: zeroed by the system page by page as it is first touched, and in
-// huge pages where the system has them, without which reading weights stalls on address
-// translation.
-constexpr uint64_t mapped_from = 64 * 1024;
-constexpr uint64_t huge_page = 2 * 1024 * 1024;
-
-bool map_memory(ct_buffer* buffer) {
-  const uint64_t padding = buffer->bytes >= 2 * huge_page ? huge_page : 0;
-  uint64_t length;
-  if (__builtin_add_overflow(buffer->bytes, padding, &length)) return false;
-  void* mapping = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
-  if (mapping == MAP_FAILED) return false;
-  const uint64_t address = reinterpret_cast<uintptr_t>(mapping);
-  const uint64_t skipped = padding ? (huge_page - address % huge_page) % huge_page : 0;
-  buffer->mapping = mapping;
-  buffer->mapping_bytes = length;
-  buffer->data = static_cast<unsigned char*>(mapping) + skipped;
-#if defined(MADV_HUGEPAGE)
-  if (padding) madvise(buffer->data, buffer->bytes, MADV_HUGEPAGE);
-#endif
-  return true;
-}
-
-bool allocate_memory(ct_buffer* buffer) {
-  if (buffer->bytes >= mapped_from) return map_memory(buffer);
-  const uint64_t bytes = buffer->bytes ? buffer->bytes : 1;
-  if (posix_memalign(&buffer->mapping, alignment, bytes)) return false;
-  memset(buffer->mapping, 0, bytes);
-  buffer->data = static_cast<unsigned char*>(buffer->mapping);
-  return true;
-}
-
-void free_memory(ct_buffer* buffer) {
-  if (buffer->mapping_bytes) {
-    munmap(buffer->mapping, buffer->mapping_bytes);
-  } else {
-    free(buffer->mapping);
-  }
-}
-
-// Gives up one reference to the buffer; says whether its reference to the device is to be given up.
-bool drop(ct_buffer* buffer) {
-  if (buffer->references.fetch_sub(1) != 1) return false;
-  free_memory(buffer);
-  buffer->~ct_buffer();
-  free(buffer);
-  return true;
-}
 
 // Bytes from the first element of a view to the end of its last; false where it overflows.
 bool view_bytes(uint64_t* bytes, uint32_t size, uint32_t rows, uint32_t columns, uint32_t stride) {
@@ -153,38 +101,6 @@ ct_device* device_of(const ct_tensor* tensor, const char* call) {
 
 extern "C" {
 
-ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes) {
-  DeviceGuard guard(device, "ct_buffer_create");
-  if (!guard) return nullptr;
-  void* memory = malloc(sizeof(ct_buffer));
-  ct_buffer* buffer =
-      memory ? new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0} : nullptr;
-  if (buffer && allocate_memory(buffer)) {
-    device->references.fetch_add(1);
-    return buffer;
-  }
-  free(memory);
-  set_error("ct_buffer_create: out of memory for %llu bytes; ask for less or free some",
-            (unsigned long long)bytes);
-  return nullptr;
-}
-
-int32_t ct_buffer_free(ct_buffer* buffer) {
-  if (!buffer) {
-    set_error("ct_buffer_free: buffer is missing; pass what ct_buffer_create gave");
-    return -1;
-  }
-  ct_device* device = buffer->device;
-  bool last;
-  {
-    DeviceGuard guard(device, "ct_buffer_free", Access::any_device);
-    if (!guard) return -1;
-    last = drop(buffer);
-  }
-  if (last) release_device(device);
-  return 0;
-}
-
 ct_tensor* ct_tensor_create(ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_t rows,
                             uint32_t columns, uint32_t stride) {
   if (!buffer) {
@@ -226,7 +142,7 @@ int32_t ct_tensor_free(ct_tensor* tensor) {
   {
     DeviceGuard guard(device, "ct_tensor_free", Access::any_device);
     if (!guard) return -1;
-    last = drop(tensor->buffer);
+    last = drop_buffer(tensor->buffer);
     free(tensor);
   }
   if (last) release_device(device);

@@ -55,6 +55,10 @@ typedef struct ct_file ct_file;
 /* Rows of packed weights that lie together in memory. */
 #define CT_PACKED_ROWS 16u
 
+/* Rises whenever packed weights lie in memory in another way than before, for whatever keeps them
+ * in files. It is the same for every instruction set. */
+#define CT_PACKED_LAYOUT 1u
+
 /* Tokens in one page of a key or value cache. */
 #define CT_PAGE_TOKENS 16u
 
@@ -90,6 +94,17 @@ uint32_t ct_device_threads(ct_device* device);
 
 /* Memory on the device, aligned to 256 bytes and zeroed. */
 ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes);
+
+/* Memory that begins as the contents of a file, which is mapped, not copied, and may be closed.
+ * What is written to the memory does not reach the file. Whoever cuts the file off meanwhile kills
+ * the process; to change it, put another one in its place. */
+ct_buffer* ct_buffer_map(ct_device* device, ct_file* file);
+
+/* Copies a buffer's bytes as they are. */
+int32_t ct_buffer_read(ct_buffer* buffer, uint64_t offset, void* data, uint64_t bytes);
+
+/* A checksum of a part of a buffer, against damage, not malice; 0 on failure only. */
+uint64_t ct_buffer_checksum(ct_buffer* buffer, uint64_t offset, uint64_t bytes);
 
 /* Gives up the handle; the memory goes when the last tensor on it is freed. */
 int32_t ct_buffer_free(ct_buffer* buffer);

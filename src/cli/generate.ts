@@ -127,7 +127,7 @@ async function save(args: CommandArguments, session: Session, { ids }: Outcome):
   if (path === undefined || ids.length === 0) return;
   const snapshot = await session.snapshot();
   try {
-    await writeFileAtomically(path, snapshot);
+    writeFileAtomically(path, snapshot);
   } catch (error) {
     throw new Error(`Cannot write the session to ${path}: ${(error as Error).message}`);
   }
