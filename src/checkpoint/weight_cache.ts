@@ -156,10 +156,11 @@ export class NewWeightCache implements Disposable {
     prefix.set(digest(header), 16);
     this.#file.write(prefix);
     this.#file.write(header);
+    const buffer = new Uint8Array(PIECE);
     for (const [i, { offset, bytes }] of place(entries, most.length).entries()) {
       const memory = ops.memoryOf(tensors[i]!.tensor);
       for (let start = 0; start < bytes; start += PIECE) {
-        const piece = new Uint8Array(Math.min(PIECE, bytes - start));
+        const piece = buffer.subarray(0, bytes - start);
         memory.read(start, piece);
         this.#file.write(piece, offset + start);
       }
