@@ -191,7 +191,7 @@ Deno.test("WeightMemory.checksum() tells bytes apart wherever they differ", () =
   assertEquals(sums.size, 7);
 });
 
-Deno.test("--cache-in maps what an earlier run kept, and --cache says what it may not", async () => {
+Deno.test("--cache-in maps what an earlier run kept; --cache says what it may not", async () => {
   await using folder = new Folder();
   const permissions = [`--allow-read=${folder.path}`, `--allow-write=${folder.path}`];
   const args = ["--weights", "q8", "--cache-in", folder.path, "--json"];
