@@ -140,8 +140,8 @@ export interface Ops {
   /** `out[N, D] = table[tokens[n], :]`; `tokens[1, N]`; `table` f32, bf16 or packed. */
   embedding(out: Tensor, table: Tensor, tokens: Tensor): void;
   /**
-   * `out[N, D] = weight[1, D] ⊙ x / sqrt(mean(x²) + epsilon)`, the mean over a row. `out` may be
-   * `x`.
+   * `out = weight ⊙ x / sqrt(mean(x²) + epsilon)`, the mean over each head of V elements, of which
+   * a row has one or more; `out`, `x` `[N, H·V]`, `weight[1, V]`. `out` may be `x`.
    */
   rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void;
   /**

@@ -66,6 +66,7 @@ struct RmsNormArgs {
   Floats out;
   ConstFloats x;
   const float* weight;
+  uint32_t heads, head_size;
   float epsilon;
 };
 struct LinearArgs {

@@ -176,8 +176,8 @@ int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
  * or q4. */
 int32_t ct_embedding(ct_device* device, ct_tensor* out, ct_tensor* table, ct_tensor* tokens);
 
-/* out[N, D] = weight[1, D] * x / sqrt(mean(x^2) + epsilon), the mean over a row. out may alias x.
- * */
+/* RMS norm of each head of V = columns of weight elements, of which a row has one or more:
+ *   out = weight[1, V] * x / sqrt(mean(x^2) + epsilon), out and x [N, H*V]. out may alias x. */
 int32_t ct_rms_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
                     float epsilon);
 

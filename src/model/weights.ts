@@ -41,8 +41,15 @@ export interface JetWeights {
 export interface AttentionWeights {
   readonly kind: "attn" | "swa";
   readonly input: Tensor; // [(heads + 2·kvHeads)·headSize, D]: q, k, v
-  readonly inputBias: Tensor; // [1, (heads + 2·kvHeads)·headSize]
+  readonly inputBias?: Tensor; // [1, (heads + 2·kvHeads)·headSize]; qwen3 has none
+  readonly headNorms?: HeadNorms; // qwen3 only
   readonly output: Tensor; // [D, heads·headSize]
+}
+
+/** Norms of each head's query and key, before they are turned to their positions. */
+export interface HeadNorms {
+  readonly query: Tensor; // [1, headSize]
+  readonly key: Tensor; // [1, headSize]
 }
 
 /** One decoder layer. */
@@ -102,7 +109,7 @@ export class Weights implements Disposable {
         inputNorm: packer.vector([`${layer}.input_layernorm.weight`]),
         mixer: kind === "jet"
           ? packJet(packer, `${layer}.self_attn`, config.jet!)
-          : packAttention(packer, `${layer}.self_attn`, kind),
+          : packAttention(packer, `${layer}.self_attn`, kind, config),
         postNorm: packer.vector([`${layer}.post_attention_layernorm.weight`]),
         gateUp: packer.pack([`${layer}.mlp.gate_proj.weight`, `${layer}.mlp.up_proj.weight`]),
         down: packer.pack([`${layer}.mlp.down_proj.weight`]),
@@ -136,12 +143,20 @@ function packJet(packer: Packer, prefix: string, jet: JetConfig): JetWeights {
   };
 }
 
-function packAttention(packer: Packer, prefix: string, kind: "attn" | "swa"): AttentionWeights {
+function packAttention(
+  packer: Packer,
+  prefix: string,
+  kind: "attn" | "swa",
+  { modelType }: ModelConfig,
+): AttentionWeights {
   const parts = ["q", "k", "v"].map((name) => `${prefix}.${name}_proj`);
+  const norm = (name: string) => packer.vector([`${prefix}.${name}_norm.weight`]);
   return {
     kind,
     input: packer.pack(parts.map((part) => `${part}.weight`)),
-    inputBias: packer.vector(parts.map((part) => `${part}.bias`)),
+    ...(modelType === "qwen3"
+      ? { headNorms: { query: norm("q"), key: norm("k") } }
+      : { inputBias: packer.vector(parts.map((part) => `${part}.bias`)) }),
     output: packer.pack([`${prefix}.o_proj.weight`]),
   };
 }
