@@ -70,6 +70,7 @@ const HOST_SOURCES = [
   "entry",
   "file",
   "instruction_sets",
+  "measure",
   "tensor",
   "thread_pool",
 ];

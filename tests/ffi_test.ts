@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { Device } from "../ffi/device.ts";
+import { Device, LIMIT_NUMBERS } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import { SYMBOLS } from "../ffi/symbols.ts";
 import { TYPE_NUMBERS } from "../ffi/tensor.ts";
@@ -73,6 +73,7 @@ Deno.test("TYPE_NUMBERS and the sizes of pages agree with the header when it def
       ["PAGE_TOKENS", PAGE_TOKENS],
       ["PACKED_ROWS", PACKED_ROWS],
       ["PACKED_LAYOUT", PACKED_LAYOUT],
+      ...LIMIT_NUMBERS.map((number, i) => [["LIMIT_READ", "LIMIT_F32", "LIMIT_INT8"][i]!, number]),
     ]),
   );
 });

@@ -181,6 +181,12 @@ struct UnpackArgs {
   float* out;
   Typed weight;
 };
+// Work of a kind, for a limit to be measured.
+struct ExerciseArgs {
+  uint32_t limit;
+  const unsigned char* data;
+  uint64_t bytes;
+};
 // Fills out from codes and scales in a file, the rows of each dense and a fixed step apart.
 struct RepackArgs {
   Typed out;

@@ -59,6 +59,11 @@ typedef struct ct_file ct_file;
  * in files. It is the same for every instruction set. */
 #define CT_PACKED_LAYOUT 1u
 
+/* What ct_device_measure measures; `memory` is for the first alone. */
+#define CT_LIMIT_READ 0u
+#define CT_LIMIT_F32 1u
+#define CT_LIMIT_INT8 2u
+
 /* Tokens in one page of a key or value cache. */
 #define CT_PAGE_TOKENS 16u
 
@@ -89,6 +94,13 @@ uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity);
 
 /* Threads that operators run on. */
 uint32_t ct_device_threads(ct_device* device);
+
+/* What the device can do at most, to hold other measurements against, the best of several runs of
+ * some milliseconds: bytes read from `memory`, which is overwritten and should be larger than any
+ * cache, in GB/s; multiply-adds in f32, with which bf16 is multiplied, too, and the products of
+ * packed weights, both in 10^9 operations a second, of which a multiply-add is two. -1 on failure.
+ */
+float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory);
 
 /* ---- buffers and tensors --------------------------------------------------------------------- */
 

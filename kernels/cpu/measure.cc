@@ -1,0 +1,53 @@
+// Measures the limits of a device.
+#include <string.h>
+#include <time.h>
+
+#include "../common/operands.h"
+#include "../common/status.h"
+#include "device.h"
+
+using namespace ct;
+
+namespace {
+
+constexpr uint32_t repetitions = 40;
+
+double seconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
+
+}  // namespace
+
+extern "C" {
+
+float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory) {
+  DeviceGuard guard(device, "ct_device_measure");
+  if (!guard) return -1;
+  if (limit > CT_LIMIT_INT8) {
+    set_error("ct_device_measure: limit is %u; pass one of CT_LIMIT_*", limit);
+    return -1;
+  }
+  if (limit == CT_LIMIT_READ && (!memory || !memory->bytes)) {
+    set_error("ct_device_measure: memory is missing; pass a buffer larger than any cache");
+    return -1;
+  }
+  ExerciseArgs args = {limit, nullptr, 0};
+  if (limit == CT_LIMIT_READ) {
+    // Pages that were never written share one of zeros.
+    memset(memory->data, 1, memory->bytes);
+    args.data = memory->data;
+    args.bytes = memory->bytes;
+  }
+  double best = 0;
+  for (uint32_t i = 0; i < repetitions; ++i) {
+    const double start = seconds();
+    const double work = device->kernels->exercise(device->pool, args);
+    const double rate = work / (seconds() - start);
+    best = rate > best ? rate : best;
+  }
+  return float(best / 1e9);
+}
+
+}  // extern "C"
