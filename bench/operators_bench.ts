@@ -1,5 +1,5 @@
 /**
- * Every heavy operator at the shapes of the 2B model, matrix products at those of the 4B model, too.
+ * Every heavy operator at the shapes of the 2B model, matrix products at those of the 4B model too.
  * Run with `deno bench -A
  * bench/operators_bench.ts`; the table that follows Deno's own says GB/s for one token and GFLOP/s
  * for many.

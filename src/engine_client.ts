@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { OperatorTime } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 type Ready = Extract<WorkerMessage, { type: "ready" }>;
@@ -17,6 +18,7 @@ export class EngineClient {
   readonly #handlers = new Map<number, (event: EngineEvent) => void>();
   readonly #stopped = Promise.withResolvers<void>();
   #failure: string | undefined;
+  #profile: readonly OperatorTime[] | undefined;
 
   /** Starts a Worker and waits until the model is loaded. */
   static async start(
@@ -56,6 +58,11 @@ export class EngineClient {
     };
   }
 
+  /** Time by operator, once the engine has stopped. */
+  get profile(): readonly OperatorTime[] | undefined {
+    return this.#profile;
+  }
+
   /** Calls `handler` with every event of a session. */
   subscribe(session: number, handler: (event: EngineEvent) => void): void {
     this.#handlers.set(session, handler);
@@ -83,6 +90,7 @@ export class EngineClient {
     if (message.type === "events") {
       for (const event of message.events) this.#deliver(event);
     } else if (message.type === "stopped") {
+      this.#profile = message.profile;
       this.#stopped.resolve();
     } else if (message.type === "failed") {
       this.#fail(message.message);

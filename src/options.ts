@@ -60,6 +60,8 @@ export interface RuntimeOptions {
    * rounded after each pass, so that results depend on how tokens are grouped into passes.
    */
   stateType?: "f32" | "bf16";
+  /** Measures the time of each operator, for {@linkcode Runtime.profile} (default false). */
+  profile?: boolean;
   /** Threads of the device; 0 (the default) is one for each physical core. */
   threads?: number;
   /**
@@ -217,6 +219,13 @@ export interface ChatOptions extends GenerateOptions {
   tools?: readonly unknown[];
   /** Waits for a free session (the default); false fails when all are in use. */
   wait?: boolean;
+}
+
+/** How long the calls of an operator took together, for matrix products those with one matrix. */
+export interface OperatorTime {
+  readonly operator: string;
+  readonly calls: number;
+  readonly ms: number;
 }
 
 /** Bytes that a runtime holds. */

@@ -8,7 +8,7 @@ import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
 import type { WeightType } from "./model/weight_types.ts";
 import type { WeightsSummary } from "./model/weights.ts";
-import type { FinishReason, MemoryReport, Reuse, TokenLogprob } from "./options.ts";
+import type { FinishReason, MemoryReport, OperatorTime, Reuse, TokenLogprob } from "./options.ts";
 
 /** Where the weights come from. */
 export type ModelSource =
@@ -20,6 +20,8 @@ export interface EngineOptions {
   readonly weights: WeightType;
   /** Whether packed weights are kept in a file beside the model, or the folder for it. */
   readonly cache: boolean | string;
+  /** Whether to measure the time of each operator. */
+  readonly profile: boolean;
   readonly sessions: number;
   /**
    * Bytes of the states of all sessions, which decide how many there are in place of `sessions`.
@@ -155,4 +157,4 @@ export type WorkerMessage =
   | { readonly type: "failed"; readonly message: string }
   /** All events of one pass, or of several short ones. */
   | { readonly type: "events"; readonly events: readonly EngineEvent[] }
-  | { readonly type: "stopped" };
+  | { readonly type: "stopped"; readonly profile: readonly OperatorTime[] | undefined };

@@ -20,6 +20,7 @@ import type {
   ForkOptions,
   GeneratedToken,
   MemoryReport,
+  OperatorTime,
   RuntimeOptions,
   SessionEntry,
   SessionOptions,
@@ -138,11 +139,10 @@ export class Runtime implements AsyncDisposable {
     const engine = engineOptions(options, parts.config);
     const lease = { leaseTime: leaseTime(options) };
     await ensureLibrary();
-    const { instructionSet = "auto", threads = 0 } = options;
+    const { instructionSet = "auto", threads = 0, store } = options;
     const device = { instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
     const { cacheType, stateType, attentionBudget, attentionRead } = engine;
-    const { store } = options;
     const settings = { cacheType, stateType, attentionBudget, attentionRead, store, ...lease };
     return new Runtime({ ...parts, engine: client, ...settings });
   }
@@ -194,6 +194,11 @@ export class Runtime implements AsyncDisposable {
   /** The file that the weights are mapped from, where `cache` found one. */
   get weightsFile(): string | undefined {
     return this.#engine.ready.weightsFile;
+  }
+
+  /** Time by operator, once the runtime is closed, where `profile` asked for it. */
+  get profile(): readonly OperatorTime[] | undefined {
+    return this.#engine.profile;
   }
 
   /**
@@ -281,8 +286,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Ends all sessions and frees the model. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#closed ??= this.#close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -37,6 +37,7 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
   return {
     weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16", "q8", "q4"]),
     cache: options.cache ?? false,
+    profile: options.profile ?? false,
     cacheType: oneOf("cacheType", options.cacheType ?? "bf16", ["f32", "bf16"]),
     stateType: oneOf("stateType", options.stateType ?? "f32", ["f32", "bf16"]),
     sessions,

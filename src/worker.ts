@@ -15,6 +15,8 @@ import { NativeOps } from "../ffi/ops.ts";
 import { LIBRARY_PATH } from "../ffi/library.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
+import { Profile } from "./engine/profiling_ops.ts";
+import type { OperatorTime } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
@@ -27,8 +29,7 @@ self.onmessage = (message: MessageEvent<StartMessage>) => {
   self.onmessage = null;
   const start = message.data;
   try {
-    run(start);
-    post({ type: "stopped" });
+    post({ type: "stopped", profile: run(start) });
   } catch (error) {
     post({
       type: "failed",
@@ -37,10 +38,14 @@ self.onmessage = (message: MessageEvent<StartMessage>) => {
   }
 };
 
-function run(start: StartMessage): void {
+/** Runs the engine until it is stopped. Returns its operators' times where they are wanted. */
+function run(start: StartMessage): OperatorTime[] | undefined {
   using device = Device.open(start.device);
-  const ops = new NativeOps(device);
+  const native = new NativeOps(device);
+  const profile = start.engine.profile ? new Profile(native) : undefined;
+  const ops = profile?.ops ?? native;
   using loaded = loadEngine(ops, start.config, start.source, start.engine);
+  profile?.clear();
   const { memory, weightsType, weightsFile, fingerprint } = loaded;
   const { instructionSet, threads } = device;
   const backend = { library: LIBRARY_PATH, instructionSet, threads };
@@ -49,7 +54,7 @@ function run(start: StartMessage): void {
   let toldAt = 0;
   for (;;) {
     const rung = Atomics.load(start.bell, 0);
-    if (!obey(start, loaded.engine)) return;
+    if (!obey(start, loaded.engine)) return profile?.times();
     if (loaded.engine.awaitsReaders && loaded.engine.busy) {
       // deno-lint-ignore no-explicit-any
       if (Atomics.wait(start.bell as any, 0, rung, READER_GRACE_MS) === "ok") continue;

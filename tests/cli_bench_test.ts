@@ -54,6 +54,25 @@ Deno.test("contrail bench reads the weights once for all sessions of a batch", a
   assertEquals([wrong.code, wrong.stdout], [2, ""]);
 });
 
+Deno.test("--profile tells the time of each operator, and only when it is given", async () => {
+  const options = ["--prompt", "0", "--generate", "4", "--repetitions", "1"];
+  const { profile } = await json(["bench", ...options, "--profile"]);
+  const named = (name: string) => profile.filter(({ operator }: Json) => operator.startsWith(name));
+  // A pass has two norms in each of 8 layers, 6 of them JetBlocks, and one at the end.
+  assertEquals(named("rmsNorm")[0].calls % 17, 0);
+  assertEquals(named("gatedDelta")[0].calls, named("rmsNorm")[0].calls / 17 * 6);
+  assert(named("linear bf16 [").length > 4);
+  assertAlmostEquals(profile.reduce((sum: number, { share }: Json) => sum + share, 0), 1, 1e-9);
+  assert(
+    profile.every(({ ms }: Json, i: number) => ms > 0 && ms <= profile[Math.max(0, i - 1)].ms),
+  );
+  const generate = ["generate", "--max-tokens", "2", "--token-ids", "5,6,7"];
+  assert((await json([...generate, "--profile"])).profile.length > 10);
+  assertEquals((await json(generate)).profile, undefined);
+  const { stderr } = await contrail([...generate, "--profile"]);
+  assertMatch(stderr, /^linear bf16 \[\d+, \d+\] +\d+ +[\d.]+ +[\d.]+ %$/m);
+});
+
 Deno.test("contrail bench prints a table, and what it does on standard error", async () => {
   const { code, stdout, stderr } = await contrail(["bench", ...SHORT]);
   assertEquals(code, 0, stderr);

@@ -13,8 +13,9 @@ import {
 import { LEAST_BUDGET } from "../runtime_options.ts";
 import { flag, whole, wholes } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
-import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
+import { loadModel, MODEL_OPTIONS, PROFILE_OPTION } from "./model_options.ts";
 import { bytesText } from "./output.ts";
+import { profileOf, profileText } from "./profile.ts";
 
 export const benchCommand: Command = {
   summary: "Measure how fast a model reads and generates",
@@ -30,6 +31,7 @@ export const benchCommand: Command = {
     depth: { type: "string", value: "LIST", help: "tokens in the session before (default 0)" },
     batch: { type: "string", value: "LIST", help: "sessions that generate together (default 1)" },
     repetitions: { type: "string", value: "N", help: "times to measure each (default 5)" },
+    ...PROFILE_OPTION,
     json: { type: "boolean", help: "print one JSON object" },
   },
   example: "--prompt 256 --generate 32 --depth 0,1024",
@@ -44,8 +46,13 @@ async function bench(args: CommandArguments): Promise<number> {
   const measured = { sessions, attentionBudget, prefixCache: 0 };
   await using runtime = await loadModel(args, measured);
   const report = await benchmark(runtime, options, console.error);
-  if (flag(args, "json")) console.log(JSON.stringify(report, undefined, 2));
-  else console.log(`${heading(report)}\n\n${table(report)}`);
+  const profile = await profileOf(runtime);
+  if (flag(args, "json")) {
+    console.log(JSON.stringify({ ...report, ...(profile && { profile }) }, undefined, 2));
+  } else {
+    const parts = [heading(report), table(report), ...(profile ? [profileText(profile)] : [])];
+    console.log(parts.join("\n\n"));
+  }
   return 0;
 }
 

@@ -51,6 +51,11 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
   "instruction-set": { type: "string", value: "NAME", help: "of the CPU kernels (default auto)" },
 };
 
+/** Option of the commands that can show the time of each operator. */
+export const PROFILE_OPTION: Readonly<Record<string, OptionHelp>> = {
+  profile: { type: "boolean", help: "show how long each operator took" },
+};
+
 /** Option of the commands that can open several sessions. */
 export const SESSIONS_OPTION: Readonly<Record<string, OptionHelp>> = {
   sessions: { type: "string", value: "N", help: "sessions that can be open at once (default 8)" },
@@ -103,6 +108,7 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
     attentionBudget: budget,
     attentionRead: whole(args, "attention-read", 1),
     prefixCache: bytes(args, "prefix-cache"),
+    profile: flag(args, "profile") || undefined,
     threads: whole(args, "threads", 0),
     instructionSet: text(args, "instruction-set"),
     sessions,
