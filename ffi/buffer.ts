@@ -5,12 +5,13 @@
  */
 import type { WeightMemory } from "../src/weight_memory.ts";
 import type { Device } from "./device.ts";
-import { check, type Handle, lastError, library, made } from "./library.ts";
+import type { Handle } from "./library.ts";
 
 /** Memory that several tensors share. It is freed when the last of them is disposed. */
 export class Buffer implements WeightMemory {
   readonly bytes: number;
-  readonly #device: Device;
+  /** For `ffi/` alone. */
+  readonly device: Device;
   readonly #handle: Handle;
   #users = 0;
 
@@ -20,8 +21,9 @@ export class Buffer implements WeightMemory {
    * @throws {Error} There is not so much memory.
    */
   static create(device: Device, bytes: number): Buffer {
-    const handle = made(library().ct_buffer_create(device.handle, BigInt(bytes)));
-    return new Buffer(device, handle, bytes);
+    const { library } = device;
+    const handle = library.functions.ct_buffer_create(device.handle, BigInt(bytes));
+    return new Buffer(device, library.made(handle), bytes);
   }
 
   /**
@@ -30,11 +32,13 @@ export class Buffer implements WeightMemory {
    * @throws {Error} It cannot be mapped.
    */
   static map(device: Device, file: Handle, bytes: number): Buffer {
-    return new Buffer(device, made(library().ct_buffer_map(device.handle, file)), bytes);
+    const { library } = device;
+    const handle = library.functions.ct_buffer_map(device.handle, file);
+    return new Buffer(device, library.made(handle), bytes);
   }
 
   private constructor(device: Device, handle: Handle, bytes: number) {
-    this.#device = device;
+    this.device = device;
     this.#handle = handle;
     this.bytes = bytes;
     device.bytes += bytes;
@@ -46,13 +50,15 @@ export class Buffer implements WeightMemory {
   }
 
   read(offset: number, data: Uint8Array<ArrayBuffer>): void {
+    const { library } = this.device;
     const [from, bytes] = [BigInt(offset), BigInt(data.length)];
-    check(library().ct_buffer_read(this.#handle, from, data, bytes));
+    library.check(library.functions.ct_buffer_read(this.#handle, from, data, bytes));
   }
 
   checksum(offset: number, bytes: number): bigint {
-    const sum = library().ct_buffer_checksum(this.#handle, BigInt(offset), BigInt(bytes));
-    if (sum === 0n) throw lastError();
+    const { library } = this.device;
+    const sum = library.functions.ct_buffer_checksum(this.#handle, BigInt(offset), BigInt(bytes));
+    if (sum === 0n) throw library.lastError();
     return sum;
   }
 
@@ -64,7 +70,8 @@ export class Buffer implements WeightMemory {
   /** Counts one user less, and frees the memory after the last. */
   release(): void {
     if (--this.#users > 0) return;
-    check(library().ct_buffer_free(this.#handle));
-    this.#device.bytes -= this.bytes;
+    const { library } = this.device;
+    library.check(library.functions.ct_buffer_free(this.#handle));
+    this.device.bytes -= this.bytes;
   }
 }

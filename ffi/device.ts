@@ -3,17 +3,9 @@
  *
  * @module
  */
+import type { Backend } from "../kernels/build.ts";
 import { Buffer } from "./buffer.ts";
-import {
-  check,
-  cString,
-  type Handle,
-  isUint32,
-  lastError,
-  library,
-  made,
-  textFrom,
-} from "./library.ts";
+import { cString, type Handle, isUint32, type Library, library, textFrom } from "./library.ts";
 
 /** The header's numbers of what can be measured, in the order of {@linkcode DeviceLimits}. */
 export const LIMIT_NUMBERS = [0, 1, 2] as const;
@@ -33,6 +25,8 @@ export interface DeviceLimits {
 
 /** How a device is opened. */
 export interface DeviceOptions {
+  /** What runs the operators; `cpu` is the default. */
+  readonly backend?: Backend;
   /** One of {@linkcode Device.instructionSets}; `auto` (the default) is the best. */
   readonly instructionSet?: string;
   /** Threads; 0 (the default) is one for each physical core. */
@@ -60,13 +54,15 @@ export interface DeviceOptions {
 export class Device implements Disposable {
   readonly instructionSet: string;
   readonly threads: number;
+  /** What runs the operators; its functions are for `ffi/` alone. */
+  readonly library: Library;
   /** Bytes of the buffers that were made on the device and not yet freed. */
   bytes = 0;
   #handle: Handle | undefined;
 
   /** Names of the instruction sets that the library holds and the processor has, best first. */
-  static instructionSets(): string[] {
-    return textFrom(library().ct_instruction_sets).split(" ");
+  static instructionSets(backend?: Backend): string[] {
+    return textFrom(library(backend).functions.ct_instruction_sets).split(" ");
   }
 
   /**
@@ -74,15 +70,18 @@ export class Device implements Disposable {
    *
    * @throws {Error} There is no such instruction set, or no such number of threads can be had.
    */
-  static open({ instructionSet = "auto", threads = 0 }: DeviceOptions = {}): Device {
+  static open({ backend, instructionSet = "auto", threads = 0 }: DeviceOptions = {}): Device {
     if (!isUint32(threads)) {
       throw new RangeError(`threads is ${threads}; pass a whole number, or 0 for all cores`);
     }
-    return new Device(made(library().ct_device_open(cString(instructionSet), threads)));
+    const from = library(backend);
+    const handle = from.functions.ct_device_open(cString(instructionSet), threads);
+    return new Device(from, from.made(handle));
   }
 
-  private constructor(handle: Handle) {
-    const { ct_device_describe, ct_device_threads } = library();
+  private constructor(library: Library, handle: Handle) {
+    const { ct_device_describe, ct_device_threads } = library.functions;
+    this.library = library;
     this.#handle = handle;
     this.instructionSet = textFrom((text, size) => ct_device_describe(handle, text, size));
     this.threads = ct_device_threads(handle);
@@ -94,14 +93,19 @@ export class Device implements Disposable {
     throw new Error("The device is closed; open another");
   }
 
-  /** What the device can do at most: see {@linkcode DeviceLimits}. Takes about a second. */
+  /**
+   * What the device can do at most: see {@linkcode DeviceLimits}. Takes about a second.
+   *
+   * @throws {Error} It has no such limits: the emulator has none.
+   */
   measure(): DeviceLimits {
     const memory = Buffer.create(this, LIMIT_BYTES);
     memory.retain();
     try {
       const [readGbS, f32GflopS, int8GopS] = LIMIT_NUMBERS.map((limit) => {
-        const rate = library().ct_device_measure(this.handle, limit, memory.handle);
-        if (rate < 0) throw lastError();
+        const { ct_device_measure } = this.library.functions;
+        const rate = ct_device_measure(this.handle, limit, memory.handle);
+        if (rate < 0) throw this.library.lastError();
         return rate;
       }) as [number, number, number];
       return { readGbS, f32GflopS, int8GopS };
@@ -112,7 +116,7 @@ export class Device implements Disposable {
 
   [Symbol.dispose](): void {
     if (!this.#handle) return;
-    check(library().ct_device_close(this.#handle));
+    this.library.check(this.library.functions.ct_device_close(this.#handle));
     this.#handle = undefined;
   }
 }

@@ -4,19 +4,21 @@
  * @module
  */
 import type { WeightFile } from "../src/ops.ts";
-import { check, cString, type Handle, library, made } from "./library.ts";
+import { cString, type Handle, type Library } from "./library.ts";
 
 /** A weight file of {@linkcode NativeOps}. */
 export class NativeFile implements WeightFile {
   readonly path: string;
   readonly bytes: number;
+  readonly #library: Library;
   #handle: Handle | undefined;
 
   /** @throws {Error} The file cannot be read. */
-  constructor(path: string) {
+  constructor(library: Library, path: string) {
     this.path = path;
-    this.#handle = made(library().ct_file_open(cString(path)));
-    this.bytes = Number(library().ct_file_bytes(this.#handle));
+    this.#library = library;
+    this.#handle = library.made(library.functions.ct_file_open(cString(path)));
+    this.bytes = Number(library.functions.ct_file_bytes(this.#handle));
   }
 
   /** For `ffi/` alone: the handle of a file of these operators that is open. */
@@ -28,7 +30,7 @@ export class NativeFile implements WeightFile {
 
   [Symbol.dispose](): void {
     if (!this.#handle) return;
-    check(library().ct_file_close(this.#handle));
+    this.#library.check(this.#library.functions.ct_file_close(this.#handle));
     this.#handle = undefined;
   }
 }

@@ -1,17 +1,16 @@
 /**
- * Opens the kernel library, once, and turns its failures into errors.
+ * Opens the kernel libraries, each once, and turns their failures into errors.
  *
  * @module
  */
-import { LIBRARY_PATH } from "../kernels/build.ts";
+import { type Backend, libraryPath } from "../kernels/build.ts";
 import { SYMBOLS } from "./symbols.ts";
-
-export { LIBRARY_PATH };
 
 /** What a handle is to JavaScript. */
 export type Handle = Deno.PointerObject;
 
-type Library = Deno.StaticForeignLibraryInterface<typeof SYMBOLS>;
+/** The functions of {@linkcode SYMBOLS}. */
+export type Functions = Deno.StaticForeignLibraryInterface<typeof SYMBOLS>;
 
 /** Version of the ABI that {@linkcode SYMBOLS} describes. */
 const VERSION = 3;
@@ -19,22 +18,51 @@ const VERSION = 3;
 /** Bytes for a sentence; the library cuts a longer one. */
 const TEXT_BYTES = 1024;
 
-// Never closed: its threads would run on in memory that is gone.
-let opened: Library | undefined;
+// Never closed: their threads would run on in memory that is gone.
+const opened = new Map<Backend, Library>();
 
 /**
- * The functions of the library.
+ * The library of a backend.
  *
  * @throws {Error} It is not there, or is of another version.
  */
-export function library(): Library {
-  return opened ??= open();
+export function library(backend: Backend = "cpu"): Library {
+  let found = opened.get(backend);
+  if (!found) opened.set(backend, found = new Library(libraryPath(backend)));
+  return found;
 }
 
-function open(): Library {
-  let symbols: Library;
+/** One library: its functions, and its failures as errors. */
+export class Library {
+  readonly path: string;
+  readonly functions: Functions;
+
+  constructor(path: string) {
+    this.path = path;
+    this.functions = open(path);
+  }
+
+  /** Throws the library's error unless `status` is 0. */
+  check(status: number): void {
+    if (status !== 0) throw this.lastError();
+  }
+
+  /** The handle that a function returned. Throws the library's error where there is none. */
+  made(handle: Deno.PointerValue): Handle {
+    if (handle === null) throw this.lastError();
+    return handle;
+  }
+
+  /** The error of the last call that failed. */
+  lastError(): Error {
+    return new Error(textFrom(this.functions.ct_last_error));
+  }
+}
+
+function open(path: string): Functions {
+  let symbols: Functions;
   try {
-    ({ symbols } = Deno.dlopen(LIBRARY_PATH, SYMBOLS));
+    ({ symbols } = Deno.dlopen(path, SYMBOLS));
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) throw cause;
     const text = cause instanceof Error ? cause.message : String(cause);
@@ -43,25 +71,8 @@ function open(): Library {
   const version = symbols.ct_version();
   if (version === VERSION) return symbols;
   throw new Error(
-    `The kernel library ${LIBRARY_PATH} has version ${version}, not ${VERSION}; ` +
-      `run deno task build`,
+    `The kernel library ${path} has version ${version}, not ${VERSION}; run deno task build`,
   );
-}
-
-/** Throws the library's error unless `status` is 0. */
-export function check(status: number): void {
-  if (status !== 0) throw lastError();
-}
-
-/** The handle that a function returned. Throws the library's error where there is none. */
-export function made(handle: Deno.PointerValue): Handle {
-  if (handle === null) throw lastError();
-  return handle;
-}
-
-/** The error of the last call that failed. */
-export function lastError(): Error {
-  return new Error(textFrom(library().ct_last_error));
 }
 
 /** The text that a function of the library writes into a buffer. */

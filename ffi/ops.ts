@@ -14,7 +14,7 @@ import type {
 import type { MemoryOps, WeightMemory } from "../src/weight_memory.ts";
 import type { Device } from "./device.ts";
 import { NativeFile } from "./file.ts";
-import { check, library } from "./library.ts";
+import type { Functions } from "./library.ts";
 import { NativeMemory } from "./mapped_memory.ts";
 import { NativeTensor, TYPE_NUMBERS } from "./tensor.ts";
 
@@ -28,16 +28,14 @@ const ARRAYS = {
 
 const { handleOf } = NativeTensor;
 
-/**
- * The operators on a device. What they do stands at `Ops` and `MemoryOps`; the library checks every
- * size.
- */
+/** The operators on a device, as `Ops` and `MemoryOps` tell; the library checks every size. */
 export class NativeOps implements MemoryOps {
   readonly #device: Device;
-  readonly #library = library();
+  readonly #library: Functions;
 
   constructor(device: Device) {
     this.#device = device;
+    this.#library = device.library.functions;
   }
 
   /** Bytes of all tensors on the device. */
@@ -55,20 +53,20 @@ export class NativeOps implements MemoryOps {
 
   write(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void {
     const bytes = dataBytes("write", tensor, data);
-    check(this.#library.ct_tensor_write(handleOf(tensor), data as BufferSource, bytes));
+    this.#check(this.#library.ct_tensor_write(handleOf(tensor), data as BufferSource, bytes));
   }
 
   read(tensor: Tensor, data: Float32Array | Int32Array | Uint16Array): void {
     const bytes = dataBytes("read", tensor, data);
-    check(this.#library.ct_tensor_read(handleOf(tensor), data as BufferSource, bytes));
+    this.#check(this.#library.ct_tensor_read(handleOf(tensor), data as BufferSource, bytes));
   }
 
   zero(tensor: Tensor): void {
-    check(this.#library.ct_tensor_zero(handleOf(tensor)));
+    this.#check(this.#library.ct_tensor_zero(handleOf(tensor)));
   }
 
   openFile(path: string): NativeFile {
-    return new NativeFile(path);
+    return new NativeFile(this.#device.library, path);
   }
 
   memoryOf(tensor: Tensor): WeightMemory {
@@ -80,7 +78,7 @@ export class NativeOps implements MemoryOps {
   }
 
   load(tensor: Tensor, { file, offset, type, rowStep }: WeightRange): void {
-    check(
+    this.#check(
       this.#library.ct_tensor_load(
         handleOf(tensor),
         NativeFile.handleOf(file),
@@ -92,7 +90,7 @@ export class NativeOps implements MemoryOps {
   }
 
   loadPacked(tensor: Tensor, range: PackedRange): void {
-    check(
+    this.#check(
       this.#library.ct_packed_load(
         handleOf(tensor),
         NativeFile.handleOf(range.codes.file),
@@ -109,12 +107,14 @@ export class NativeOps implements MemoryOps {
 
   embedding(out: Tensor, table: Tensor, tokens: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_embedding(device, handleOf(out), handleOf(table), handleOf(tokens)));
+    this.#check(
+      this.#library.ct_embedding(device, handleOf(out), handleOf(table), handleOf(tokens)),
+    );
   }
 
   rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void {
     const device = this.#device.handle;
-    check(
+    this.#check(
       this.#library.ct_rms_norm(device, handleOf(out), handleOf(x), handleOf(weight), epsilon),
     );
   }
@@ -122,24 +122,26 @@ export class NativeOps implements MemoryOps {
   linear(out: Tensor, x: Tensor, weight: Tensor, bias?: Tensor): void {
     const device = this.#device.handle;
     const offset = bias ? handleOf(bias) : null;
-    check(this.#library.ct_linear(device, handleOf(out), handleOf(x), handleOf(weight), offset));
+    this.#check(
+      this.#library.ct_linear(device, handleOf(out), handleOf(x), handleOf(weight), offset),
+    );
   }
 
   add(out: Tensor, x: Tensor, y: Tensor): void {
-    check(this.#library.ct_add(this.#device.handle, handleOf(out), handleOf(x), handleOf(y)));
+    this.#check(this.#library.ct_add(this.#device.handle, handleOf(out), handleOf(x), handleOf(y)));
   }
 
   silu(out: Tensor, x: Tensor): void {
-    check(this.#library.ct_silu(this.#device.handle, handleOf(out), handleOf(x)));
+    this.#check(this.#library.ct_silu(this.#device.handle, handleOf(out), handleOf(x)));
   }
 
   swiglu(out: Tensor, gate: Tensor, up: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_swiglu(device, handleOf(out), handleOf(gate), handleOf(up)));
+    this.#check(this.#library.ct_swiglu(device, handleOf(out), handleOf(gate), handleOf(up)));
   }
 
   rotary(out: Tensor, x: Tensor, positions: Tensor, headSize: number, theta: number): void {
-    check(
+    this.#check(
       this.#library.ct_rotary(
         this.#device.handle,
         handleOf(out),
@@ -159,7 +161,7 @@ export class NativeOps implements MemoryOps {
     segments: Tensor,
     slots: Tensor,
   ): void {
-    check(
+    this.#check(
       this.#library.ct_dynamic_convolution(
         this.#device.handle,
         handleOf(out),
@@ -186,7 +188,7 @@ export class NativeOps implements MemoryOps {
     slots: Tensor,
     chunk: number,
   ): void {
-    check(
+    this.#check(
       this.#library.ct_gated_delta(
         this.#device.handle,
         handleOf(out),
@@ -206,7 +208,7 @@ export class NativeOps implements MemoryOps {
   }
 
   gatedNorm(out: Tensor, x: Tensor, gate: Tensor, weight: Tensor, epsilon: number): void {
-    check(
+    this.#check(
       this.#library.ct_gated_norm(
         this.#device.handle,
         handleOf(out),
@@ -226,7 +228,7 @@ export class NativeOps implements MemoryOps {
     rows: Tensor,
     bounds?: Tensor,
   ): void {
-    check(
+    this.#check(
       this.#library.ct_cache_append(
         this.#device.handle,
         handleOf(keys),
@@ -254,7 +256,7 @@ export class NativeOps implements MemoryOps {
     theta: number,
   ): void {
     // deno-fmt-ignore
-    check(
+    this.#check(
       this.#library.ct_attention(
         this.#device.handle, handleOf(out), handleOf(q), handleOf(keys), handleOf(values),
         handleOf(positions), handleOf(segments), handleOf(pages), handleOf(starts),
@@ -276,7 +278,7 @@ export class NativeOps implements MemoryOps {
     theta: number,
   ): void {
     // deno-fmt-ignore
-    check(
+    this.#check(
       this.#library.ct_page_scores(
         this.#device.handle, handleOf(scores), handleOf(q), handleOf(bounds), handleOf(positions),
         handleOf(segments), handleOf(pages), handleOf(starts), handleOf(shifts), headSize, theta,
@@ -295,7 +297,7 @@ export class NativeOps implements MemoryOps {
     recent: number,
   ): void {
     // deno-fmt-ignore
-    check(
+    this.#check(
       this.#library.ct_select_pages(
         this.#device.handle, handleOf(chosenPages), handleOf(chosenStarts), handleOf(chosenShifts),
         handleOf(scores), handleOf(pages), handleOf(starts), handleOf(shifts), recent,
@@ -305,26 +307,30 @@ export class NativeOps implements MemoryOps {
 
   gatherRows(out: Tensor, x: Tensor, rows: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_gather_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
+    this.#check(this.#library.ct_gather_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
   }
 
   scatterRows(out: Tensor, x: Tensor, rows: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_scatter_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
+    this.#check(this.#library.ct_scatter_rows(device, handleOf(out), handleOf(x), handleOf(rows)));
   }
 
   argmax(out: Tensor, x: Tensor): void {
-    check(this.#library.ct_argmax(this.#device.handle, handleOf(out), handleOf(x)));
+    this.#check(this.#library.ct_argmax(this.#device.handle, handleOf(out), handleOf(x)));
   }
 
   topK(values: Tensor, indices: Tensor, x: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_top_k(device, handleOf(values), handleOf(indices), handleOf(x)));
+    this.#check(this.#library.ct_top_k(device, handleOf(values), handleOf(indices), handleOf(x)));
   }
 
   logSumExp(out: Tensor, x: Tensor, scales: Tensor): void {
     const device = this.#device.handle;
-    check(this.#library.ct_log_sum_exp(device, handleOf(out), handleOf(x), handleOf(scales)));
+    this.#check(this.#library.ct_log_sum_exp(device, handleOf(out), handleOf(x), handleOf(scales)));
+  }
+
+  #check(status: number): void {
+    this.#device.library.check(status);
   }
 }
 

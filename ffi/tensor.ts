@@ -13,7 +13,7 @@ import {
 } from "../src/ops.ts";
 import { Buffer } from "./buffer.ts";
 import type { Device } from "./device.ts";
-import { check, type Handle, isUint32, lastError, library, made } from "./library.ts";
+import { type Handle, isUint32, type Library } from "./library.ts";
 
 /** The header's number of each type. */
 export const TYPE_NUMBERS: Readonly<Record<ElementType | FileElementType | PackedType, number>> = {
@@ -68,7 +68,7 @@ export class NativeTensor implements Tensor {
     group: number,
   ): NativeTensor {
     expectSize(rows, columns);
-    const bytes = packedBytes(type, rows, columns, group);
+    const bytes = packedBytes(device.library, type, rows, columns, group);
     return NativeTensor.#create(device, bytes, { type, offset: 0, rows, columns, group });
   }
 
@@ -98,8 +98,9 @@ export class NativeTensor implements Tensor {
     const { type, rows, columns } = view;
     const number = TYPE_NUMBERS[type];
     const offset = BigInt(view.offset);
-    const { ct_tensor_create, ct_packed_create } = library();
-    this.#handle = made(
+    const { library } = buffer.device;
+    const { ct_tensor_create, ct_packed_create } = library.functions;
+    this.#handle = library.made(
       "group" in view
         ? ct_packed_create(buffer.handle, number, offset, rows, columns, view.group)
         : ct_tensor_create(buffer.handle, number, offset, rows, columns, view.stride),
@@ -136,11 +137,17 @@ export class NativeTensor implements Tensor {
     throw new Error(`The tensor ${type}[${rows}, ${columns}] ${what}; pass one that is open here`);
   }
 
+  get #library(): Library {
+    return this.#buffer.device.library;
+  }
+
   /** Bytes from the first row to row `row`. */
   #bytesBefore(row: number): number {
     const view = this.#view;
     if (!("group" in view)) return row * view.stride * ELEMENT_BYTES[view.type];
-    if (row % PACKED_ROWS === 0) return packedBytes(view.type, row, view.columns, view.group);
+    if (row % PACKED_ROWS === 0) {
+      return packedBytes(this.#library, view.type, row, view.columns, view.group);
+    }
     throw new RangeError(
       `The tensor is ${view.type}, so no view begins at row ${row}; ` +
         `begin at a multiple of ${PACKED_ROWS}`,
@@ -157,16 +164,23 @@ export class NativeTensor implements Tensor {
 
   [Symbol.dispose](): void {
     if (!this.#handle) return;
-    check(library().ct_tensor_free(this.#handle));
+    this.#library.check(this.#library.functions.ct_tensor_free(this.#handle));
     this.#handle = undefined;
     this.#buffer.release();
   }
 }
 
 /** Bytes of packed weights. Throws for a group that they cannot have. */
-function packedBytes(type: PackedType, rows: number, columns: number, group: number): number {
-  const bytes = Number(library().ct_packed_bytes(TYPE_NUMBERS[type], rows, columns, group));
-  if (bytes === 0 && rows > 0) throw lastError();
+function packedBytes(
+  library: Library,
+  type: PackedType,
+  rows: number,
+  columns: number,
+  group: number,
+): number {
+  const { ct_packed_bytes } = library.functions;
+  const bytes = Number(ct_packed_bytes(TYPE_NUMBERS[type], rows, columns, group));
+  if (bytes === 0 && rows > 0) throw library.lastError();
   return bytes;
 }
 

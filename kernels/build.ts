@@ -1,8 +1,9 @@
 /**
- * Builds the native library with the C++ compiler at hand.
+ * Builds the native libraries, one for each backend, with the C++ compiler at hand.
  *
  * ```sh
- * deno task build                       # into build/, when a source is newer than the library
+ * deno task build                       # into build/, where a source is newer than a library
+ * deno task build --backend cpu         # this one only, always
  * deno task build --compiler clang++    # with this compiler, always
  * deno task build --compiler aarch64-linux-gnu-g++ --output /tmp/arm64
  * ```
@@ -11,15 +12,24 @@
  */
 import { compile, type CompileJob, runCompiler } from "./compile.ts";
 
+/**
+ * What runs the operators: the CPU's own kernels, or the kernels of GPUs on the CPU, thread by
+ * thread, which is slow and for tests.
+ */
+export type Backend = "cpu" | "emulator";
+
 /** How {@linkcode buildLibrary} builds. */
 export interface BuildOptions {
+  /** Which library; `cpu` is the default. */
+  backend?: Backend;
   /** Compiler to use; without it, the first of `c++`, `g++` and `clang++` that is there. */
   compiler?: string;
   /** Folder of the library; without it, `build/` of this project. */
   output?: string;
 }
 
-interface Compiler {
+/** A C++ compiler. */
+export interface Compiler {
   readonly command: string;
   readonly machine: string; // "x86_64-linux-gnu"
   readonly version: string;
@@ -61,36 +71,46 @@ const FLAGS = [
   "-Wextra",
 ];
 
-// What is compiled once; the operators' files are included by cpu/target.cc, once for each
-// instruction set.
-const HOST_SOURCES = [
-  "buffer",
-  "checksum",
-  "device",
-  "entry",
-  "file",
-  "instruction_sets",
-  "measure",
-  "tensor",
-  "thread_pool",
-];
+/** Every backend whose library is built. */
+export const BACKENDS: readonly Backend[] = ["cpu", "emulator"];
+
+/** Folders whose every source is compiled once; a build looks at no file of other folders. */
+const COMPILED_ONCE: Readonly<Record<Backend, readonly string[]>> = {
+  cpu: ["common"],
+  emulator: ["common", "gpu/host", "emulator"],
+};
+const READ_ALONG: Readonly<Record<Backend, readonly string[]>> = {
+  cpu: ["include", "cpu"],
+  emulator: ["include", "cpu", "gpu"],
+};
+// The CPU's operators are included by cpu/target.cc, once for each instruction set.
+const CPU_HOST_SOURCES = ["device", "instruction_sets", "measure", "operators"];
 
 /** Path of the library that {@linkcode buildLibrary} makes by default. */
-export const LIBRARY_PATH: string = BUILD + libraryName(Deno.build.os === "darwin");
+export function libraryPath(backend: Backend): string {
+  return BUILD + libraryName(backend, Deno.build.os === "darwin");
+}
 
-/** Whether the library is missing or older than any file under `kernels/`. */
-export async function isStale(): Promise<boolean> {
-  const built = await modified(LIBRARY_PATH);
-  return built === undefined || await newest(KERNELS) > built;
+/** Whether a library is missing or older than any file that it is made from. */
+export async function isStale(backend: Backend): Promise<boolean> {
+  const built = await modified(libraryPath(backend));
+  if (built === undefined) return true;
+  const folders = [...COMPILED_ONCE[backend], ...READ_ALONG[backend]];
+  const files = ["build.ts", "compile.ts"].map((name) => modified(KERNELS + name));
+  const times = await Promise.all([
+    ...folders.map((name) => newest(`${KERNELS}${name}/`)),
+    ...files,
+  ]);
+  return times.some((time) => time !== undefined && time > built);
 }
 
 /**
- * Builds the library if it is stale, and returns its path.
+ * Builds a library if it is stale, and returns its path.
  *
  * @throws {Error} There is no compiler, or it fails.
  */
-export async function ensureLibrary(): Promise<string> {
-  return await isStale() ? await buildLibrary() : LIBRARY_PATH;
+export async function ensureLibrary(backend: Backend = "cpu"): Promise<string> {
+  return await isStale(backend) ? await buildLibrary({ backend }) : libraryPath(backend);
 }
 
 /**
@@ -102,23 +122,24 @@ export async function ensureLibrary(): Promise<string> {
 export async function buildLibrary(options: BuildOptions = {}): Promise<string> {
   // The library is dated from here, so a source that changes while it is compiled is newer.
   const started = new Date();
+  const { backend = "cpu" } = options;
   const compiler = await findCompiler(options.compiler);
-  const sets = instructionSets(compiler);
+  const sets = backend === "cpu" ? instructionSets(compiler) : [];
   const folder = options.output === undefined ? BUILD : `${options.output}/`;
-  const library = folder + libraryName(compiler.machine.includes("darwin"));
+  const library = folder + libraryName(backend, compiler.machine.includes("darwin"));
   const shown = options.output === undefined
     ? library.slice(BUILD.length - "build/".length)
     : library;
   const { command, version } = compiler;
   const names = sets.map((set) => set.name).join(" ");
-  console.error(`Building ${shown} with ${command} ${version} (${names})`);
+  console.error(`Building ${shown} with ${command} ${version}${names && ` (${names})`}`);
 
   await Deno.mkdir(folder, { recursive: true });
   const scratch = await Deno.makeTempDir({ dir: folder, prefix: ".build-" });
   try {
-    const objects = await compile(command, await compileJobs(sets, scratch), 2);
+    const objects = await compile(command, await compileJobs(backend, sets, scratch), 2);
     const linked = `${scratch}/library`;
-    await runCompiler(command, [...linkFlags(compiler), "-o", linked, ...objects, "-lm"]);
+    await runCompiler(command, [...linkFlags(backend, compiler), "-o", linked, ...objects, "-lm"]);
     await Deno.utime(linked, started, started);
     await Deno.rename(linked, library);
   } finally {
@@ -131,8 +152,8 @@ function filePath(url: URL): string {
   return decodeURIComponent(url.pathname);
 }
 
-function libraryName(darwin: boolean): string {
-  return `libcontrail_cpu.${darwin ? "dylib" : "so"}`;
+function libraryName(backend: Backend, darwin: boolean): string {
+  return `libcontrail_${backend}.${darwin ? "dylib" : "so"}`;
 }
 
 async function modified(path: string): Promise<number | undefined> {
@@ -155,7 +176,12 @@ async function newest(folder: string): Promise<number> {
   return latest;
 }
 
-async function findCompiler(wanted: string | undefined): Promise<Compiler> {
+/**
+ * The compiler of this name, or the first one that there is.
+ *
+ * @throws {Error} There is none.
+ */
+export async function findCompiler(wanted?: string): Promise<Compiler> {
   for (const command of wanted === undefined ? COMPILERS : [wanted]) {
     try {
       const machine = (await runCompiler(command, ["-dumpmachine"])).trim();
@@ -184,6 +210,7 @@ function instructionSets({ command, machine }: Compiler): readonly InstructionSe
 
 /** The compiler's work, longest first. */
 async function compileJobs(
+  backend: Backend,
   sets: readonly InstructionSet[],
   scratch: string,
 ): Promise<CompileJob[]> {
@@ -192,41 +219,53 @@ async function compileJobs(
     object: `${scratch}/target_${name}.o`,
     flags: [...FLAGS, ...flags, `-DCT_TARGET=${name}`, `-DCT_LANES=${lanes}`],
   }));
-  for (const name of HOST_SOURCES) {
-    jobs.push({ source: `${KERNELS}cpu/${name}.cc`, object: `${scratch}/${name}.o`, flags: FLAGS });
+  const once = backend === "cpu" ? CPU_HOST_SOURCES.map((name) => `cpu/${name}.cc`) : [];
+  for (const folder of COMPILED_ONCE[backend]) {
+    for await (const { name } of Deno.readDir(KERNELS + folder)) {
+      if (name.endsWith(".cc")) once.push(`${folder}/${name}`);
+    }
   }
-  for await (const { name } of Deno.readDir(`${KERNELS}common`)) {
-    if (!name.endsWith(".cc")) continue;
-    const object = `${scratch}/common_${name.slice(0, -3)}.o`;
-    jobs.push({ source: `${KERNELS}common/${name}`, object, flags: FLAGS });
+  for (const name of once) {
+    const object = `${scratch}/${name.replaceAll("/", "_")}.o`;
+    jobs.push({ source: KERNELS + name, object, flags: FLAGS });
   }
   return jobs;
 }
 
-function linkFlags({ machine }: Compiler): string[] {
+function linkFlags(backend: Backend, { machine }: Compiler): string[] {
   if (machine.includes("darwin")) {
-    return ["-dynamiclib", "-pthread", "-install_name", "@rpath/libcontrail_cpu.dylib"];
+    const name = `@rpath/${libraryName(backend, true)}`;
+    return ["-dynamiclib", "-pthread", "-install_name", name];
   }
   // A worker that is ended unloads its libraries, which must not happen under running threads.
   return ["-shared", "-pthread", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--as-needed"];
 }
 
-function parseArguments(words: readonly string[]): BuildOptions {
+/** Which libraries the words of the command line ask for; all, where stale, if there are none. */
+function parseArguments(words: readonly string[]): BuildOptions[] {
   const options: BuildOptions = {};
+  let backends = BACKENDS;
   for (let i = 0; i < words.length; i += 2) {
     const [name, value] = [words[i], words[i + 1]];
-    if ((name !== "--compiler" && name !== "--output") || !value) {
-      throw new Error(`Cannot build with "${name}"; pass --compiler NAME or --output FOLDER`);
+    if (name === "--backend" && BACKENDS.includes(value as Backend)) {
+      backends = [value as Backend];
+    } else if ((name === "--compiler" || name === "--output") && value) {
+      options[name === "--compiler" ? "compiler" : "output"] = value;
+    } else {
+      throw new Error(
+        `Cannot build with "${name}"; pass --backend ${BACKENDS.join(" or ")}, ` +
+          `--compiler NAME or --output FOLDER`,
+      );
     }
-    options[name === "--compiler" ? "compiler" : "output"] = value;
   }
-  return options;
+  return backends.map((backend) => ({ ...options, backend }));
 }
 
 if (import.meta.main) {
   try {
-    const options = parseArguments(Deno.args);
-    await (Deno.args.length === 0 ? ensureLibrary() : buildLibrary(options));
+    for (const options of parseArguments(Deno.args)) {
+      await (Deno.args.length === 0 ? ensureLibrary(options.backend) : buildLibrary(options));
+    }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);

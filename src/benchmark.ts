@@ -121,8 +121,8 @@ export async function benchmark(
 }
 
 /** Measures the threads and the instruction set that the model runs on, while it does nothing. */
-function machineLimits({ backend: { instructionSet, threads } }: Runtime): Limits {
-  using device = Device.open({ instructionSet, threads });
+function machineLimits({ backend: { name, instructionSet, threads } }: Runtime): Limits {
+  using device = Device.open({ backend: name, instructionSet, threads });
   const { readGbS, f32GflopS, int8GopS } = device.measure();
   return { read_gb_s: readGbS, bf16_gflop_s: f32GflopS, int8_gop_s: int8GopS };
 }

@@ -10,6 +10,7 @@ import { type Command, UsageError } from "./cli/command.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { generateCommand } from "./cli/generate.ts";
 import { infoCommand } from "./cli/info.ts";
+import { keysCommand } from "./cli/keys.ts";
 import { pullCommand } from "./cli/pull.ts";
 import { quantizeCommand } from "./cli/quantize.ts";
 import { serveCommand } from "./cli/serve.ts";
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   generate: generateCommand,
   chat: chatCommand,
   serve: serveCommand,
+  keys: keysCommand,
   info: infoCommand,
   pull: pullCommand,
   bench: benchCommand,

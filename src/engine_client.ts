@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { OperatorTime } from "./options.ts";
+import type { EngineWork, OperatorTime } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 type Ready = Extract<WorkerMessage, { type: "ready" }>;
@@ -18,6 +18,7 @@ export class EngineClient {
   readonly #handlers = new Map<number, (event: EngineEvent) => void>();
   readonly #stopped = Promise.withResolvers<void>();
   #failure: string | undefined;
+  #work: EngineWork = { passes: 0, sessions: 0, tokens: 0, milliseconds: 0, keptBytes: 0 };
   #profile: readonly OperatorTime[] | undefined;
 
   /** Starts a Worker and waits until the model is loaded. */
@@ -58,6 +59,16 @@ export class EngineClient {
     };
   }
 
+  /** Why the engine does nothing any more, once it is so. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** What the engine has done, as of its last events. */
+  get work(): EngineWork {
+    return this.#work;
+  }
+
   /** Time by operator, once the engine has stopped. */
   get profile(): readonly OperatorTime[] | undefined {
     return this.#profile;
@@ -88,6 +99,7 @@ export class EngineClient {
 
   #receive(message: WorkerMessage): void {
     if (message.type === "events") {
+      this.#work = message.work;
       for (const event of message.events) this.#deliver(event);
     } else if (message.type === "stopped") {
       this.#profile = message.profile;

@@ -25,6 +25,11 @@ export class OpenSessions {
     this.#canPark = canPark;
   }
 
+  /** Slots in use, and those that wait for one. */
+  get load(): { open: number; waiting: number } {
+    return { open: this.#slots.taken, waiting: this.#slots.waiting };
+  }
+
   /** Those that have a name. */
   get named(): Session[] {
     return [...this.#all].filter(({ named }) => named);

@@ -8,8 +8,11 @@ import type { SnapshotStore } from "./store/store.ts";
 
 /** How {@linkcode Runtime.load} loads a model. */
 export interface RuntimeOptions {
-  /** Where the model runs. `auto` takes the best that is there; today that is the CPU. */
-  device?: "auto" | "cpu";
+  /**
+   * Where the model runs. `auto` takes the best that is there; today that is the CPU. `emulator`
+   * runs the kernels of GPUs on the CPU, thread by thread: slow, and for tests.
+   */
+  device?: "auto" | "cpu" | "emulator";
   /**
    * Type of the weights in memory; `auto` keeps what the checkpoint holds. `q8` and `q4` round
    * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.
@@ -53,6 +56,8 @@ export interface RuntimeOptions {
    * milliseconds (default 15000).
    */
   leaseTime?: number;
+  /** How many may wait for a session at once (default 1024); more are refused. */
+  queue?: number;
   /** Type of cached keys and values (default `bf16`). */
   cacheType?: "f32" | "bf16";
   /**
@@ -128,6 +133,39 @@ export interface Reuse {
   readonly tokens: number;
   /** Why there are no more, where more are known or could be. */
   readonly why?: string;
+  /** The same in a word, for programs. */
+  readonly cause?: ReuseLimit;
+}
+
+/**
+ * Why a prompt was not reused further: the prefix cache is `off`, the `logits` of all its tokens
+ * are asked for, more of it is known but there is `no_state`, or the `store` failed.
+ */
+export type ReuseLimit = "off" | "logits" | "no_state" | "store";
+
+/** What a runtime has to do now, and what it has done since it was loaded. */
+export interface Activity {
+  /** Sessions with a slot. */
+  readonly open: number;
+  /** Requests that wait for a slot. */
+  readonly waiting: number;
+  readonly work: EngineWork;
+  /** Why the runtime can be used no more, once its engine has failed or it was closed. */
+  readonly failure: string | undefined;
+}
+
+/** What an engine has done, as of the last result that it has told. */
+export interface EngineWork {
+  /** Passes through the model. */
+  readonly passes: number;
+  /** Sessions in them, each as often as it was in one. */
+  readonly sessions: number;
+  /** Tokens in them. */
+  readonly tokens: number;
+  /** What they took. */
+  readonly milliseconds: number;
+  /** Bytes of the states that are kept for prompts that begin alike. */
+  readonly keptBytes: number;
 }
 
 /**
@@ -226,6 +264,15 @@ export interface OperatorTime {
   readonly operator: string;
   readonly calls: number;
   readonly ms: number;
+}
+
+/** What runs a model: a kernel library, on so many threads. */
+export interface BackendReport {
+  readonly name: "cpu" | "emulator";
+  /** Path of the library. */
+  readonly library: string;
+  readonly instructionSet: string;
+  readonly threads: number;
 }
 
 /** Bytes that a runtime holds. */

@@ -4,11 +4,20 @@
  *
  * @module
  */
+import type { Backend } from "../kernels/build.ts";
 import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
 import type { WeightType } from "./model/weight_types.ts";
 import type { WeightsSummary } from "./model/weights.ts";
-import type { FinishReason, MemoryReport, OperatorTime, Reuse, TokenLogprob } from "./options.ts";
+import type {
+  BackendReport,
+  EngineWork,
+  FinishReason,
+  MemoryReport,
+  OperatorTime,
+  Reuse,
+  TokenLogprob,
+} from "./options.ts";
 
 /** Where the weights come from. */
 export type ModelSource =
@@ -48,7 +57,11 @@ export interface StartMessage {
   readonly config: ModelConfig;
   readonly source: ModelSource;
   readonly engine: EngineOptions;
-  readonly device: { readonly instructionSet: string; readonly threads: number };
+  readonly device: {
+    readonly backend: Backend;
+    readonly instructionSet: string;
+    readonly threads: number;
+  };
 }
 
 /** What a generation is started with. */
@@ -147,14 +160,14 @@ export type WorkerMessage =
     readonly memory: MemoryReport;
     readonly weightsType: WeightsSummary;
     readonly weightsFile: string | undefined;
-    readonly backend: {
-      readonly library: string;
-      readonly instructionSet: string;
-      readonly threads: number;
-    };
+    readonly backend: BackendReport;
     readonly fingerprint: string;
   }
   | { readonly type: "failed"; readonly message: string }
   /** All events of one pass, or of several short ones. */
-  | { readonly type: "events"; readonly events: readonly EngineEvent[] }
+  | {
+    readonly type: "events";
+    readonly events: readonly EngineEvent[];
+    readonly work: EngineWork;
+  }
   | { readonly type: "stopped"; readonly profile: readonly OperatorTime[] | undefined };

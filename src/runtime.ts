@@ -15,6 +15,8 @@ import {
 import { EngineClient } from "./engine_client.ts";
 import { modelFolder } from "./hub/cache.ts";
 import type {
+  Activity,
+  BackendReport,
   ChatMessage,
   ChatOptions,
   ForkOptions,
@@ -25,11 +27,10 @@ import type {
   SessionEntry,
   SessionOptions,
 } from "./options.ts";
-import type { ModelSource } from "./protocol.ts";
-import { engineOptions, leaseTime } from "./runtime_options.ts";
+import type { EngineOptions, ModelSource } from "./protocol.ts";
+import { deviceOptions, engineOptions, waitOptions } from "./runtime_options.ts";
 import type { Session } from "./session.ts";
-import { SessionOpener } from "./session_opener.ts";
-import type { SnapshotStore } from "./store/store.ts";
+import { type OpenerParts, SessionOpener } from "./session_opener.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 /** Tokens of a generation that has no other limit. */
@@ -43,12 +44,8 @@ interface RuntimeParts {
   readonly tokenizer: Tokenizer | undefined;
   readonly template: ChatTemplate | undefined;
   readonly engine: EngineClient;
-  readonly cacheType: "f32" | "bf16";
-  readonly stateType: "f32" | "bf16";
-  readonly attentionBudget: number;
-  readonly attentionRead: number;
-  readonly store: SnapshotStore | undefined;
-  readonly leaseTime: number;
+  readonly settings: EngineOptions;
+  readonly opening: Pick<OpenerParts, "store" | "leaseTime" | "queue">;
 }
 
 /** A model in memory and the sessions that run on it. */
@@ -136,15 +133,13 @@ export class Runtime implements AsyncDisposable {
     source: ModelSource,
     options: RuntimeOptions,
   ): Promise<Runtime> {
-    const engine = engineOptions(options, parts.config);
-    const lease = { leaseTime: leaseTime(options) };
-    await ensureLibrary();
-    const { instructionSet = "auto", threads = 0, store } = options;
-    const device = { instructionSet, threads };
-    const client = await EngineClient.start({ config: parts.config, source, engine, device });
-    const { cacheType, stateType, attentionBudget, attentionRead } = engine;
-    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, ...lease };
-    return new Runtime({ ...parts, engine: client, ...settings });
+    const { config } = parts;
+    const settings = engineOptions(options, config);
+    const opening = { ...waitOptions(options), store: options.store };
+    const device = deviceOptions(options);
+    await ensureLibrary(device.backend);
+    const engine = await EngineClient.start({ config, source, engine: settings, device });
+    return new Runtime({ ...parts, engine, settings, opening });
   }
 
   private constructor(parts: RuntimeParts) {
@@ -152,18 +147,17 @@ export class Runtime implements AsyncDisposable {
     this.config = parts.config;
     this.tokenizer = parts.tokenizer;
     this.generation = parts.generation;
-    this.cacheType = parts.cacheType;
-    this.stateType = parts.stateType;
+    this.cacheType = parts.settings.cacheType;
+    this.stateType = parts.settings.stateType;
     this.#template = parts.template;
     this.#engine = parts.engine;
-    this.attentionBudget = parts.attentionBudget;
-    this.attentionRead = parts.attentionRead;
+    this.attentionBudget = parts.settings.attentionBudget;
+    this.attentionRead = parts.settings.attentionRead;
     const { cacheType, stateType, attentionRead, weightsType } = this;
     const { fingerprint } = this.#engine.ready;
     this.#sessions = new SessionOpener({
       engine: this.#engine,
-      store: parts.store,
-      leaseTime: parts.leaseTime,
+      ...parts.opening,
       kind: { fingerprint, weightsType, stateType, cacheType, attentionRead },
       attentionBudget: this.attentionBudget,
       tokenizer: this.tokenizer,
@@ -181,8 +175,14 @@ export class Runtime implements AsyncDisposable {
     return this.#engine.ready.memory;
   }
 
-  /** The library, instruction set and threads that the model runs on. */
-  get backend(): { library: string; instructionSet: string; threads: number } {
+  /** What the runtime has to do now, and what it has done. */
+  get activity(): Activity {
+    const { work, failure } = this.#engine;
+    return { ...this.#sessions.load, work, failure };
+  }
+
+  /** What the model runs on. */
+  get backend(): BackendReport {
     return this.#engine.ready.backend;
   }
 

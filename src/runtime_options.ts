@@ -7,7 +7,7 @@ import type { ModelConfig } from "./config.ts";
 import { LEAST_PAGES } from "./model/page_table.ts";
 import { PAGE_TOKENS } from "./ops.ts";
 import type { RuntimeOptions } from "./options.ts";
-import type { EngineOptions } from "./protocol.ts";
+import type { EngineOptions, StartMessage } from "./protocol.ts";
 
 /**
  * Tokens of a prompt in one pass; whole chunks of the gated delta rule, so that cutting a prompt
@@ -17,6 +17,8 @@ const PREFILL_PIECE = 64;
 
 /** Bytes of kept states where the caller says nothing. */
 const PREFIX_CACHE = 256 * 2 ** 20;
+/** Requests that may wait for a session at once where the caller says nothing. */
+const QUEUE = 1024;
 /** How long the leases of sessions last where the caller says nothing. */
 const LEASE_MS = 15_000;
 /** Tokens that full attention holds and reads at least: a piece of a prompt, and some before. */
@@ -26,7 +28,7 @@ const LEAST_READ = 2 * PREFILL_PIECE;
 /** Checks `options`. Throws a `RangeError` or `TypeError` that names the one that is wrong. */
 export function engineOptions(options: RuntimeOptions, config: ModelConfig): EngineOptions {
   const { sessions = 8, memory, threads = 0, attentionRead = Infinity } = options;
-  oneOf("device", options.device ?? "auto", ["auto", "cpu"]);
+  oneOf("device", options.device ?? "auto", ["auto", "cpu", "emulator"]);
   if (memory !== undefined && options.sessions !== undefined) {
     throw new TypeError("sessions and memory are both given: pass one of them");
   }
@@ -50,9 +52,26 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
   };
 }
 
-/** How long the leases of sessions last, in milliseconds. Throws a `RangeError`. */
-export function leaseTime({ leaseTime = LEASE_MS }: RuntimeOptions): number {
-  return whole("leaseTime", leaseTime, 1, 2 ** 31 - 1);
+/** The device that the options ask for. */
+export function deviceOptions(options: RuntimeOptions): StartMessage["device"] {
+  const { device, instructionSet = "auto", threads = 0 } = options;
+  return { backend: device === "emulator" ? "emulator" : "cpu", instructionSet, threads };
+}
+
+/** Limits of waiting. */
+export interface WaitOptions {
+  /** How long the leases of sessions last, in milliseconds. */
+  readonly leaseTime: number;
+  /** How many may wait for a session at once. */
+  readonly queue: number;
+}
+
+/** Checks what of the options is about waiting. Throws a `RangeError`. */
+export function waitOptions({ leaseTime = LEASE_MS, queue = QUEUE }: RuntimeOptions): WaitOptions {
+  return {
+    leaseTime: whole("leaseTime", leaseTime, 1, 2 ** 31 - 1),
+    queue: whole("queue", queue, 0, 2 ** 31 - 1),
+  };
 }
 
 /** A number of tokens for full attention to hold, at most `most`. Throws a `RangeError`. */

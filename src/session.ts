@@ -127,8 +127,9 @@ export class Session implements AsyncDisposable {
     link.send({ type: "append", tokens: ids, logits, ...(prefix ? { prefix } : {}) });
     using _abort = link.cancelOn(signal);
     const { logits: given, reuse } = await link.expect("appended", signal);
-    const why = stored?.fault ?? reuse.why;
-    this.#reuse = { tokens: reuse.tokens, ...(why === undefined ? {} : { why }) };
+    this.#reuse = stored?.fault === undefined
+      ? reuse
+      : { tokens: reuse.tokens, why: stored.fault, cause: "store" };
     if (prompts && isFirst && tokens.length - reuse.tokens >= WORTH_STORING) {
       prompts.putLater(await link.snapshot(), link.attentionBudget);
     }

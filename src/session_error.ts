@@ -11,6 +11,7 @@
  * - `lost`: its lease has gone to another runtime, which goes on with it.
  * - `absent`: the store has no session of this id.
  * - `exists`: the store has one already.
+ * - `full`: no slot is free, and it may not wait for one, or too many wait already.
  * - `refused`: what was asked of it cannot be done; it is as it was.
  */
 export type SessionFailure =
@@ -20,6 +21,7 @@ export type SessionFailure =
   | "lost"
   | "absent"
   | "exists"
+  | "full"
   | "refused";
 
 /** A failure of a session that leaves the runtime and its other sessions as they were. */

@@ -8,7 +8,7 @@ import type { GenerateDefaults } from "./generate_request.ts";
 import { OpenSessions } from "./open_sessions.ts";
 import type { ForkOptions, SessionEntry, SessionOptions } from "./options.ts";
 import { PromptStates, type StateKind } from "./prompt_states.ts";
-import { attentionBudget } from "./runtime_options.ts";
+import { attentionBudget, type WaitOptions } from "./runtime_options.ts";
 import { Session, type SessionContext } from "./session.ts";
 import { SessionError } from "./session_error.ts";
 import type { OpenedSession } from "./session_lifecycle.ts";
@@ -18,15 +18,10 @@ import { SlotQueue } from "./slot_queue.ts";
 import type { SnapshotStore } from "./store/store.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** Requests that may wait for a session at once. */
-const MOST_WAITING = 1024;
-
 /** What an opener works with. */
-export interface OpenerParts {
+export interface OpenerParts extends WaitOptions {
   readonly engine: EngineClient;
   readonly store: SnapshotStore | undefined;
-  /** How long the leases of sessions last, in milliseconds. */
-  readonly leaseTime: number;
   readonly kind: StateKind;
   /** Most tokens that full attention holds for a session. */
   readonly attentionBudget: number;
@@ -46,9 +41,9 @@ export class SessionOpener {
   #nextLink = 1;
 
   constructor(parts: OpenerParts) {
-    const { engine, store, kind, leaseTime, tokenizer, defaults } = parts;
+    const { engine, store, kind, leaseTime, queue: waiting, tokenizer, defaults } = parts;
     const { sessions: slots, session: bytes } = engine.ready.memory;
-    const queue = new SlotQueue({ slots, bytes, waiting: MOST_WAITING });
+    const queue = new SlotQueue({ slots, bytes, waiting });
     this.#parts = parts;
     this.#sessions = new OpenSessions(queue, store !== undefined);
     this.#places = store && new SessionPlaces(store, kind.fingerprint, leaseTime);
@@ -68,6 +63,11 @@ export class SessionOpener {
   /** Whether there is a store. */
   get keeps(): boolean {
     return this.#places !== undefined;
+  }
+
+  /** Slots in use, and those that wait for one. */
+  get load(): { open: number; waiting: number } {
+    return this.#sessions.load;
   }
 
   /** Opens the stored session of the id, or an empty one. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { SessionError } from "./session_error.ts";
+
 /** What {@linkcode SlotQueue} knows of the pool. */
 export interface SlotQueueOptions {
   readonly slots: number;
@@ -29,6 +31,11 @@ export class SlotQueue {
     return this.#taken >= this.#options.slots;
   }
 
+  /** Slots that are in use. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** Those that wait for a slot. */
   get waiting(): number {
     return this.#waiting.length;
@@ -37,7 +44,7 @@ export class SlotQueue {
   /**
    * Takes a free slot, or waits for one in turn.
    *
-   * @throws {Error} None is free and `wait` is not set, or too many wait.
+   * @throws {SessionError} None is free and `wait` is not set, or too many wait.
    */
   async take(wait: boolean, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
@@ -82,10 +89,11 @@ export class SlotQueue {
     for (const turn of this.#waiting.splice(0)) turn.reject(closed);
   }
 
-  #full(wait: boolean): Error {
+  #full(wait: boolean): SessionError {
     const { slots, bytes } = this.#options;
     const queue = wait ? ` and ${this.#waiting.length} requests wait` : "";
-    return new Error(
+    return new SessionError(
+      "full",
       `All ${slots} sessions are in use${queue}: close one, or load the model with more ` +
         `sessions, each of which needs ${bytes} bytes`,
     );

@@ -12,11 +12,10 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
-import { LIBRARY_PATH } from "../ffi/library.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
 import { Profile } from "./engine/profiling_ops.ts";
-import type { OperatorTime } from "./options.ts";
+import type { EngineWork, OperatorTime } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
@@ -47,8 +46,8 @@ function run(start: StartMessage): OperatorTime[] | undefined {
   using loaded = loadEngine(ops, start.config, start.source, start.engine);
   profile?.clear();
   const { memory, weightsType, weightsFile, fingerprint } = loaded;
-  const { instructionSet, threads } = device;
-  const backend = { library: LIBRARY_PATH, instructionSet, threads };
+  const { library, instructionSet, threads } = device;
+  const backend = { name: start.device.backend, library: library.path, instructionSet, threads };
   post({ type: "ready", memory, weightsType, weightsFile, backend, fingerprint });
   let untold: EngineEvent[] = [];
   let toldAt = 0;
@@ -62,7 +61,7 @@ function run(start: StartMessage): OperatorTime[] | undefined {
     untold.push(...loaded.engine.step());
     const now = performance.now();
     if (untold.length > 0 && (now - toldAt >= TELL_MS || isAwaited(untold, loaded.engine))) {
-      postEvents(untold);
+      postEvents(untold, loaded.work.report);
       untold = [];
       toldAt = now;
     } else if (!loaded.engine.busy) {
@@ -130,12 +129,12 @@ function isAwaited(events: readonly EngineEvent[], engine: Engine): boolean {
     events.some((event) => event.type !== "token" || event.finishReason !== undefined);
 }
 
-function postEvents(events: EngineEvent[]): void {
+function postEvents(events: EngineEvent[], work: EngineWork): void {
   const transfer = events.flatMap((event) => {
     if (event.type === "snapshot") return [event.bytes.buffer];
     return event.type === "appended" && event.logits ? [event.logits.buffer] : [];
   });
-  post({ type: "events", events }, transfer);
+  post({ type: "events", events, work }, transfer);
 }
 
 function post(message: WorkerMessage, transfer: Transferable[] = []): void {

@@ -8,8 +8,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 const ROOT = new URL("../", import.meta.url);
 const IS_MAC = Deno.build.os === "darwin";
-const LIBRARY_NAME = `libcontrail_cpu.${IS_MAC ? "dylib" : "so"}`;
-const LIBRARY = `build/${LIBRARY_NAME}`;
+const SUFFIX = IS_MAC ? "dylib" : "so";
+const NAMES = [`libcontrail_cpu.${SUFFIX}`, `libcontrail_emulator.${SUFFIX}`] as const;
+const LIBRARY = `build/${NAMES[0]}`;
+const EMULATOR = `build/${NAMES[1]}`;
+/** What the build says of each library. */
+const BUILDS_CPU = `Building ${LIBRARY} with c++ 99.1 (avx512vnni avx512 avx2 plain)`;
+const BUILDS_EMULATOR = `Building ${EMULATOR} with c++ 99.1`;
 const MACHINE = IS_MAC ? "x86_64-apple-darwin" : "x86_64-linux-gnu";
 
 /** How a compiler behaves. */
@@ -96,30 +101,44 @@ Deno.test("build.ts names the package to install when there is no compiler", asy
   }
 });
 
-Deno.test("build.ts builds when the library is missing or older than a source", async () => {
+Deno.test("build.ts builds a library when it is missing or older than a source of it", async () => {
   using project = new Project();
   project.addCompiler();
-  const built = {
-    code: 0,
-    said: `Building ${LIBRARY} with c++ 99.1 (avx512vnni avx512 avx2 plain)`,
-  };
-  assertEquals(await project.build(), built);
-  assertEquals(project.read(LIBRARY), "whole\n");
-  assertEquals(await project.build(), { code: 0, said: "" });
-  const path = `${project.folder}/${LIBRARY}`;
-  for (const source of ["include/contrail.h", "common/status.cc", "cpu/simd.h", "build.ts"]) {
-    const old = new Date(Date.now() - 60_000);
-    Deno.utimeSync(path, old, old);
-    for (const stale of [built, { code: 0, said: "" }]) {
-      assertEquals(await project.build(), stale, source);
-    }
+  const all = [BUILDS_CPU, BUILDS_EMULATOR];
+  const expectBuilt = async (lines: readonly string[], of: string) =>
+    assertEquals(await project.build(), { code: 0, said: lines.join("\n") }, of);
+  await expectBuilt(all, "nothing");
+  assertEquals([project.read(LIBRARY), project.read(EMULATOR)], ["whole\n", "whole\n"]);
+  await expectBuilt([], "all");
+  const old = new Date(Date.now() - 60_000);
+  const sources: [string, string[]][] = [
+    ["include/contrail.h", all],
+    ["common/status.cc", all],
+    ["build.ts", all],
+    ["cpu/convert.cc", all],
+    ["gpu/host/launch.h", [BUILDS_EMULATOR]],
+    ["gpu/numbers.h", [BUILDS_EMULATOR]],
+    ["emulator/block.cc", [BUILDS_EMULATOR]],
+  ];
+  for (const [source, lines] of sources) {
+    const path = `${project.folder}/kernels/${source}`;
     const later = new Date(Date.now() + 5000);
-    Deno.utimeSync(`${project.folder}/kernels/${source}`, later, later);
-    assertEquals(await project.build(), built, source);
-    Deno.utimeSync(`${project.folder}/kernels/${source}`, old, old);
+    Deno.utimeSync(path, later, later);
+    await expectBuilt(lines, source);
+    Deno.utimeSync(path, old, old);
+    await expectBuilt([], source);
   }
-  Deno.removeSync(path);
-  assertEquals(await project.build(), built);
+  Deno.removeSync(`${project.folder}/${EMULATOR}`);
+  await expectBuilt([BUILDS_EMULATOR], "the CPU's");
+});
+
+Deno.test("build.ts builds one library, always, when a backend is named", async () => {
+  using project = new Project();
+  project.addCompiler();
+  for (const _ of [1, 2]) {
+    assertEquals(await project.build("--backend", "emulator"), { code: 0, said: BUILDS_EMULATOR });
+    assertEquals(project.read(LIBRARY), undefined);
+  }
 });
 
 Deno.test("build.ts builds again when a source changed while it was compiled", async () => {
@@ -127,7 +146,7 @@ Deno.test("build.ts builds again when a source changed while it was compiled", a
   project.addCompiler({ before: `touch ${project.folder}/kernels/cpu/linear.cc` });
   await project.build();
   project.addCompiler();
-  assertStringIncludes((await project.build()).said, "Building");
+  assertStringIncludes((await project.build()).said, BUILDS_CPU);
   assertEquals((await project.build()).said, "");
 });
 
@@ -142,7 +161,7 @@ Deno.test("build.ts leaves the library as it was when the compiler fails", async
     assertStringIncludes(said, "c++ failed with status 3; read what it says:\na fault in it");
     assertEquals(project.read(LIBRARY), before);
     const left = [...Deno.readDirSync(`${project.folder}/build`)].map(({ name }) => name);
-    assertEquals(left, before ? [LIBRARY_NAME] : []);
+    assertEquals(left, before ? [NAMES[0]] : []);
   }
 });
 
@@ -172,7 +191,7 @@ Deno.test("build.ts builds for another machine when the compiler does", async ()
   };
   for (const [machine, [library, sets]] of Object.entries(machines)) {
     project.addCompiler({ machine });
-    const { code, said } = await project.build("--output", machine);
+    const { code, said } = await project.build("--backend", "cpu", "--output", machine);
     assertEquals([code, said], [0, `Building ${machine}/${library} with c++ 99.1 (${sets})`]);
     assertEquals(project.read(`${machine}/${library}`), "whole\n");
   }
@@ -187,9 +206,9 @@ Deno.test("build.ts builds for another machine when the compiler does", async ()
 Deno.test("build.ts says what it takes when an argument is wrong", async () => {
   using project = new Project();
   project.addCompiler();
-  for (const args of [["--fast"], ["--output"], ["out"]]) {
+  for (const args of [["--fast"], ["--output"], ["out"], ["--backend", "tpu"]]) {
     const { code, said } = await project.build(...args);
     assertEquals(code, 1);
-    assert(said.includes(`Cannot build with "${args[0]}"; pass --compiler NAME or`), said);
+    assert(said.includes(`Cannot build with "${args[0]}"; pass --backend cpu or emulator`), said);
   }
 });

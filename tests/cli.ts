@@ -103,6 +103,13 @@ export class Output {
     this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   }
 
+  /** Reads until a whole line contains `part`. Returns that line. */
+  async line(part: string): Promise<string> {
+    const start = (await this.until(part)).indexOf(part);
+    while (!this.text.includes("\n", start)) this.text += (await this.#reader.read()).value ?? "\n";
+    return this.text.slice(this.text.lastIndexOf("\n", start) + 1).split("\n")[0]!;
+  }
+
   /** Reads until the text contains `part`; without it, to the end. Returns all text so far. */
   async until(part?: string): Promise<string> {
     while (part === undefined || !this.text.includes(part)) {

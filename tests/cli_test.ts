@@ -97,7 +97,8 @@ Deno.test("contrail tells a failure in one line with status 1", async () => {
 Deno.test("contrail shows help with an example for every command", async () => {
   const all = await contrail(["--help"]);
   assertEquals(all.code, 0);
-  for (const name of ["generate", "chat", "serve", "info", "pull", "bench", "quantize", "eval"]) {
+  const names = ["generate", "chat", "serve", "keys", "info", "pull", "bench", "quantize", "eval"];
+  for (const name of names) {
     assertStringIncludes(all.stdout, name);
     const { code, stdout } = await contrail([name, "--help"]);
     assertEquals(code, 0);
@@ -117,8 +118,21 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.kill(signal);
     assert((await response.text()).endsWith("data: [DONE]\n\n"));
     const { code } = await process.status;
-    assertEquals([code, await new Response(process.stderr).text()], [0, ""]);
-    assertMatch(await output.until(), /POST \/v1\/completions 200 \d+ ms/);
+    const log = (await new Response(process.stderr).text()).trimEnd().split("\n");
+    const entries: Json[] = log.map((line) => JSON.parse(line));
+    assertEquals([code, await output.until()], [0, `Listening on ${url}\n`]);
+    assertEquals(entries.map(({ event }) => event), [
+      "listening",
+      "ready",
+      "request",
+      "draining",
+      "request",
+      "stopped",
+    ]);
+    assert(entries.every(({ time, level }) => Date.parse(time) > 0 && level === "info"));
+    const { route, status, generated_tokens, stream } = entries[4];
+    assertEquals([route, status], ["/v1/completions", 200]);
+    assertEquals([generated_tokens, stream], [64, "finished"]);
   });
 }
 

@@ -79,7 +79,7 @@ Deno.test("append() takes what it can from earlier prompts", async () => {
   await using session = await fresh.session();
   // A kept state at a whole number of pieces changes no bit.
   assertEquals(await session.append(tokens), longer.logits);
-  assertEquals(session.reuse, { tokens: 0, why: "the prefix cache is off" });
+  assertEquals(session.reuse, { tokens: 0, why: "the prefix cache is off", cause: "off" });
 });
 
 Deno.test("append() reuses no state that another budget has made inexact", async () => {

@@ -4,6 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { Device } from "../ffi/device.ts";
+import { NativeOps } from "../ffi/ops.ts";
 import type { Ops } from "../src/ops.ts";
 import { GOLDEN, GoldenFile, relativeError, withoutOldest } from "./golden.ts";
 import { ModelRunner } from "./model_runner.ts";
@@ -25,6 +27,7 @@ const EXACT: Bounds = { logits: 5e-7, error: relativeError, relative: 5e-7 };
 const NATIVE: Bounds = { logits: 5e-4, error: absoluteError, relative: 1e-4 };
 
 const MAX_ROWS = 129; // the longest prompt
+const LONGEST_EMULATED = 40; // tokens; an emulated pass takes long
 const CONVOLUTION_WIDTH = 4; // of both models
 
 for (const name of ["tiny-2b", "tiny-4b"]) {
@@ -52,6 +55,14 @@ for (const name of ["tiny-2b", "tiny-4b"]) {
       }
     });
   }
+
+  Deno.test(`JetNemotron agrees with the official ${name} when the emulator runs it`, () => {
+    using device = Device.open({ backend: "emulator" });
+    const short = prompts.filter((golden) =>
+      golden.integers("input_ids").length <= LONGEST_EMULATED
+    );
+    checkModel(new NativeOps(device), folder, short, 64, NATIVE);
+  });
 }
 
 function checkModel(

@@ -1,10 +1,11 @@
 /**
- * The native operators on every instruction set that this machine offers.
+ * The native operators on every instruction set that a library offers on this machine.
  *
  * @module
  */
 import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
+import type { Backend as Library } from "../kernels/build.ts";
 import type { Ops } from "../src/ops.ts";
 
 /** Operators on one device, by a name for messages. */
@@ -25,9 +26,12 @@ export class Targets implements Disposable {
   readonly #devices = new DisposableStack();
   readonly all: readonly Target[];
 
-  constructor(instructionSets: readonly string[] = Device.instructionSets()) {
+  constructor(
+    library: Library = "cpu",
+    instructionSets: readonly string[] = Device.instructionSets(library),
+  ) {
     const open = (instructionSet: string, threads: number) =>
-      new NativeOps(this.#devices.use(Device.open({ instructionSet, threads })));
+      new NativeOps(this.#devices.use(Device.open({ backend: library, instructionSet, threads })));
     this.all = instructionSets.map((instructionSet) => ({
       instructionSet,
       one: open(instructionSet, 1),

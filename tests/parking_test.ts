@@ -250,7 +250,7 @@ Deno.test("a store that fails keeps no slot, no answer and no session", async ()
   await two.close();
   await using three = await runtime.session();
   await three.append(Array.from({ length: 20 }, (_, i) => 300 + i));
-  assertEquals(three.reuse, { tokens: 0, why: "The store is away" });
+  assertEquals(three.reuse, { tokens: 0, why: "The store is away", cause: "store" });
 });
 
 Deno.test("a damaged state in the store is not used, and said to be so", async () => {

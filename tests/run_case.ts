@@ -94,7 +94,11 @@ interface Frame {
 
 const ROWS_BEFORE = 1;
 const ROWS_BEHIND = 2;
-const GAP = 3; // columns; odd, so that a view's rows are not aligned
+
+/** Columns beside operand `index`: odd, so that rows are not aligned, and strides that differ. */
+function gapOf(index: number): number {
+  return 3 + 2 * index;
+}
 
 /** Tensors of a case on some operators, with guards around all of them. */
 export class FramedTensors implements Disposable {
@@ -111,7 +115,9 @@ export class FramedTensors implements Disposable {
     const groups = alone.map((name) => [name]);
     const packed = test.packed.filter((name) => !test.alias[name]);
     if (packed.length) groups.push(packed);
-    this.#frames = groups.map((names) => this.#frame(test, names, inputs, layout));
+    this.#frames = groups.map((names, index) =>
+      this.#frame(test, names, inputs, layout, gapOf(index))
+    );
   }
 
   #frame(
@@ -119,11 +125,13 @@ export class FramedTensors implements Disposable {
     names: readonly string[],
     inputs: Named<Elements>,
     layout: Layout,
+    columnsBeside: number,
   ): Frame {
     // Packed weights lie in blocks of rows and have no views of columns.
     const isPacked = test.operands[names[0]!]!.group !== undefined;
     const top = isPacked ? PACKED_ROWS : ROWS_BEFORE;
-    const gap = !isPacked && (layout === "strided" || names.length > 1) ? GAP : 0;
+    const isStrided = layout === "strided" || names.length > 1;
+    const gap = !isPacked && isStrided ? columnsBeside : 0;
     let columns = gap;
     const operands = names.map((name) => {
       const operand = test.operands[name]!;

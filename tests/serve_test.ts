@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createServer } from "../src/server/app.ts";
+import type { LogEntry } from "../src/server/operation/log.ts";
 import { serve } from "../src/server/serve.ts";
 import { loadFable } from "./fable.ts";
 import { events, type Json, post } from "./http.ts";
@@ -11,11 +13,16 @@ async function start(grace: number) {
   const runtime = await loadFable({ attentionBudget: 2000 });
   const ending = new AbortController();
   const listening = Promise.withResolvers<string>();
-  const log = (line: string) => {
-    if (line.startsWith("Listening on ")) listening.resolve(line.slice("Listening on ".length));
-  };
-  const ended = serve(runtime, { port: 0, grace, log, signal: ending.signal });
-  return { runtime, url: await listening.promise, end: () => ending.abort(), ended };
+  const log = ({ event }: LogEntry) => entries.push(event);
+  const entries: string[] = [];
+  const ended = serve(() => Promise.resolve(runtime), {
+    port: 0,
+    grace,
+    log,
+    signal: ending.signal,
+    ready: listening.resolve,
+  });
+  return { runtime, url: await listening.promise, end: () => ending.abort(), ended, entries };
 }
 
 Deno.test("serve() lets what runs finish, then closes the runtime", async () => {
@@ -43,10 +50,23 @@ Deno.test("serve() ends what runs after the grace time and tells the clients", a
   await ended;
 });
 
+Deno.test("health and ready are 503 once the engine has stopped", async () => {
+  const runtime = await loadFable();
+  const app = createServer(runtime);
+  const found = async () =>
+    await Promise.all(["/health", "/ready"].map(async (path) => {
+      const response = await app.request(path);
+      const { status, error }: Json = await response.json();
+      return [response.status, status ?? error.code];
+    }));
+  assertEquals(await found(), [[200, "ok"], [200, "ready"]]);
+  await runtime.close();
+  assertEquals(await found(), [[503, "engine_stopped"], [503, "engine_stopped"]]);
+});
+
 Deno.test("serve() refuses an address that is not this machine's", async () => {
-  await using runtime = await loadFable();
   const error = await assertRejects(
-    () => serve(runtime, { hostname: "192.0.2.1", port: 0 }),
+    () => serve(loadFable, { hostname: "192.0.2.1", port: 0 }),
     Error,
   );
   assert(error.message.startsWith("Cannot listen on 192.0.2.1:0: "));

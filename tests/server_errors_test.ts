@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createServer } from "../src/server/app.ts";
+import type { LogEntry } from "../src/server/operation/log.ts";
 import { loadFable } from "./fable.ts";
 import { events, type Json, post } from "./http.ts";
 import { withSessions } from "./sessions.ts";
@@ -118,15 +119,20 @@ Deno.test("createServer() refuses requests with the status that says why", async
 
 Deno.test("createServer() leaks nothing of its own failures, and logs them", async () => {
   const runtime = await loadFable();
-  const lines: string[] = [];
-  const app = createServer(runtime, { log: (line) => lines.push(line) });
+  const entries: LogEntry[] = [];
+  const app = createServer(runtime, { log: (entry) => entries.push(entry) });
   await runtime.close();
   const response = await app.request(COMPLETIONS, post({ prompt: "x" }));
   const { error }: Json = await response.json();
   assertEquals([response.status, error.type], [500, "server_error"]);
   assert(!error.message.includes("runtime"));
-  assertMatch(lines[0]!, /^POST \/v1\/completions failed: The runtime is closed/);
-  assertMatch(lines[1]!, /^POST \/v1\/completions 500 \d+ ms$/);
+  const [failure, request] = entries;
+  assertMatch(`${failure!.message}`, /^POST \/v1\/completions failed: The runtime is closed/);
+  assertEquals(entries.map(({ level, event }) => [level, event]), [
+    ["error", "failure"],
+    ["error", "request"],
+  ]);
+  assertEquals([request!.route, request!.status], ["/v1/completions", 500]);
 });
 
 Deno.test("createServer() tells of its own failure in the middle of a stream", async () => {
@@ -138,7 +144,7 @@ Deno.test("createServer() tells of its own failure in the middle of a stream", a
       throw new Error("a secret");
     };
   });
-  const app = createServer(failing, { log: (line) => lines.push(line) });
+  const app = createServer(failing, { log: ({ message }) => lines.push(`${message}`) });
   const response = await app.request(COMPLETIONS, post({ prompt: "x", stream: true }));
   assertEquals(response.status, 200);
   const all = (await events(response)).map((data) => JSON.parse(data));
@@ -146,7 +152,7 @@ Deno.test("createServer() tells of its own failure in the middle of a stream", a
   assertEquals(all[0].choices.length, 1);
   assertEquals([all[1].error.type, all[1].error.code], ["server_error", "internal_error"]);
   assert(!all[1].error.message.includes("secret"));
-  assertEquals(lines.at(-1), "POST /v1/completions failed: a secret");
+  assertEquals(lines[0], "POST /v1/completions failed: a secret");
 });
 
 Deno.test("createServer() answers with 503 once its signal is aborted", async () => {

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { Backend as Library } from "../kernels/build.ts";
 import { type Mutation, MUTATIONS } from "./mutations.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -36,34 +37,35 @@ class Copy {
    */
   async try({ file, find, replace }: Mutation): Promise<string | undefined> {
     const path = new URL(`kernels/${file}`, this.#root);
+    const library = libraryOf({ file });
     const source = await Deno.readTextFile(path);
     await Deno.writeTextFile(path, replaceOnce(source, find, replace, file));
     try {
-      const build = await this.#run("kernels/build.ts");
+      const build = await this.#run("kernels/build.ts", "--backend", library);
       if (build.code !== 0) {
         throw new Error(`${file} does not build with ${replace} in time: ${build.text}`);
       }
-      return await this.check();
+      return await this.check(library);
     } finally {
       await Deno.writeTextFile(path, source);
     }
   }
 
   /** Runs the checks, and returns what the first that fails says. */
-  async check(): Promise<string | undefined> {
-    const { code, text } = await this.#run("tests/operator_checks/main.ts");
+  async check(library: Library): Promise<string | undefined> {
+    const { code, text } = await this.#run("tests/operator_checks/main.ts", library);
     if (code === 0) return undefined;
     return text.trim().split("\n")[0] || `the process ended with status ${code}`;
   }
 
-  async build(): Promise<void> {
-    const { code, text } = await this.#run("kernels/build.ts");
+  async build(library: Library): Promise<void> {
+    const { code, text } = await this.#run("kernels/build.ts", "--backend", library);
     if (code !== 0) throw new Error(`the kernels do not build: ${text}`);
   }
 
-  async #run(script: string): Promise<{ code: number; text: string }> {
+  async #run(script: string, ...args: string[]): Promise<{ code: number; text: string }> {
     const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-check", "--allow-all", script],
+      args: ["run", "--quiet", "--no-check", "--allow-all", script, ...args],
       cwd: this.#root,
       signal: AbortSignal.timeout(LIMIT_MS),
       stdout: "piped",
@@ -107,6 +109,11 @@ function replaceOnce(source: string, find: string, replace: string, file: string
   throw new Error(`${file} has ${parts.length - 1} times ${find}; write a fault that fits once`);
 }
 
+/** The library that a fault shows in. */
+function libraryOf({ file }: Pick<Mutation, "file">): Library {
+  return file.startsWith("gpu/") ? "emulator" : "cpu";
+}
+
 /** Tries every fault of the list in one copy, and returns those that no check noticed. */
 async function tryAll(copy: Copy, mutations: Mutation[], report: (line: string) => void) {
   const survivors: Mutation[] = [];
@@ -126,9 +133,11 @@ if (import.meta.main) {
   const chosen = MUTATIONS.filter(({ file, why }) => `${file} ${why}`.includes(word));
   const copy = Copy.make();
   try {
-    await copy.build();
-    const failure = await copy.check();
-    if (failure) throw new Error(`the kernels fail without a fault: ${failure}`);
+    for (const library of new Set(chosen.map(libraryOf))) {
+      await copy.build(library);
+      const failure = await copy.check(library);
+      if (failure) throw new Error(`the kernels fail without a fault: ${failure}`);
+    }
     const survivors = await tryAll(copy, [...chosen], console.log);
     console.log(`${chosen.length - survivors.length} of ${chosen.length} faults were caught`);
     if (survivors.length) Deno.exitCode = 1;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GPU } from "./gpu_mutations.ts";
 import { PACKED } from "./packed_mutations.ts";
 import { PAGED_MUTATIONS } from "./paged_mutations.ts";
 import { CONVOLUTION, GATED_DELTA } from "./recurrent_mutations.ts";
@@ -241,4 +242,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...DENSE,
   ...ROWS,
   ...CHECKS,
+  ...GPU,
 ];

@@ -83,8 +83,8 @@ bool check_attention(AttentionArgs& args, const ct_device* device, const ct_tens
       !check_segments(args.segments, call, parts, {}, {}, query) ||
       !check_page_table(args.table, call, table, args.segments.count, any, parts,
                         keys->rows / CT_PAGE_TOKENS) ||
-      !are_positions(call, where, args.segments) ||
-      !are_in_pages(call, where, args.segments, args.table) ||
+      !are_positions(call, where, parts) ||
+      !are_in_pages(call, where, parts, table) ||
       !are_apart(call, to, {query, key_cache, value_cache, where, parts, table.pages,
                             table.starts, table.shifts})) {
     return false;
@@ -112,7 +112,7 @@ bool check_page_scores(PageScoresArgs& args, const ct_device* device, const ct_t
       !check_segments(args.segments, call, parts, {}, {}, query) ||
       !check_page_table(args.table, call, table, args.segments.count, any, parts, bounds->rows) ||
       !is_floats_of(call, to, pages->rows, pages->columns, table.pages) ||
-      !are_positions(call, where, args.segments) ||
+      !are_positions(call, where, parts) ||
       !are_apart(call, to, {query, extent, where, parts, table.pages, table.starts,
                             table.shifts})) {
     return false;

@@ -1,5 +1,6 @@
 // Checks of the operators whose rows are independent of each other.
 #include "arguments.h"
+#include "backend.h"
 #include "operands.h"
 #include "status.h"
 
@@ -119,13 +120,14 @@ bool check_rotary(RotaryArgs& args, const ct_device* device, const ct_tensor* ou
       !divides(call, from, head_size, "head_size")) {
     return false;
   }
-  const int32_t* values = static_cast<const int32_t*>(positions->data);
-  for (uint32_t i = 0; i < x->rows; ++i) {
+  const int32_t* const values = index_values(*positions);
+  for (uint32_t i = 0; values && i < x->rows; ++i) {
     if (values[i] >= 0) continue;
     return fail("%s: positions[%u] is %d; pass 0 or more", call.name, i, values[i]);
   }
   if (!is_apart_or_same(call, to, from) || !is_apart(call, to, where)) return false;
-  args = {floats(to), const_floats(from), values, x->columns / head_size, head_size, theta};
+  args = {floats(to), const_floats(from), index_row(where), x->columns / head_size, head_size,
+          theta};
   return true;
 }
 

@@ -1,5 +1,5 @@
-// Checks of what index operands contain. The tensors' types and shapes have been checked before,
-// unless a function says that it does so.
+// Checks of what index operands contain, where the host can tell: see index_values() in backend.h.
+// The tensors' types and shapes have been checked before, unless a function says that it does so.
 #pragma once
 #include "operands.h"
 
@@ -17,7 +17,7 @@ bool check_segments(Segments& result, const Call& call, const Operand& segments,
                     const Operand& slots, const Operand& state, const Operand& x);
 
 // Positions are 0 or more and rise by one in each segment.
-bool are_positions(const Call& call, const Operand& positions, const Segments& segments);
+bool are_positions(const Call& call, const Operand& positions, const Operand& segments);
 
 struct PageOperands {
   Operand pages, starts, shifts;
@@ -29,7 +29,7 @@ bool check_page_table(PageTable& result, const Call& call, const PageOperands& t
                       uint64_t width, const Operand& other, uint32_t limit);
 
 // Every position lies in a page of its segment.
-bool are_in_pages(const Call& call, const Operand& positions, const Segments& segments,
-                  const PageTable& table);
+bool are_in_pages(const Call& call, const Operand& positions, const Operand& segments,
+                  const PageOperands& table);
 
 }  // namespace ct

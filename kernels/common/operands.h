@@ -65,6 +65,7 @@ inline Typed typed(const Operand& operand) { return typed(*operand.tensor); }
 inline float* float_row(const Operand& operand) {
   return static_cast<float*>(operand.tensor->data);
 }
+// For the kernels; what the host checks is index_values() of backend.h.
 inline const int32_t* index_row(const Operand& operand) {
   return static_cast<const int32_t*>(operand.tensor->data);
 }

@@ -108,17 +108,21 @@ void end_attention(const AttentionTask& task, const AttentionScratch& scratch) {
   }
 }
 
+// Tokens begin ... end - 1 of a page into scratch, while those of the next one are asked for.
 template <typename T>
-void load_page(const AttentionTask& task, const AttentionPage& page, int32_t number,
+void load_page(const AttentionTask& task, const AttentionPage& page, int32_t number, int32_t next,
                uint32_t begin, uint32_t end) {
-  const AttentionArgs& args = task.args;
-  const uint64_t place = uint64_t(number) * CT_PAGE_TOKENS + begin;
-  const uint64_t column = uint64_t{task.kv_head} * args.head_size;
-  load_page_rows(page.keys + begin * page.stride, page.stride, args.keys.row<T>(place) + column,
-                 args.keys.stride, end - begin, args.head_size);
-  load_page_rows(page.values + begin * page.stride, page.stride,
-                 args.values.row<T>(place) + column, args.values.stride, end - begin,
-                 args.head_size);
+  const uint32_t size = task.args.head_size, count = end - begin;
+  const auto load_from = [&](float* to, const Typed& cache) {
+    const auto row = [&](int32_t of) {
+      return cache.row<const T>(uint64_t(of) * CT_PAGE_TOKENS + begin) +
+             uint64_t{task.kv_head} * size;
+    };
+    load_page_rows(to + begin * page.stride, page.stride, row(number), row(next), cache.stride,
+                   count, size);
+  };
+  load_from(page.keys, task.args.keys);
+  load_from(page.values, task.args.values);
 }
 
 // A page's tokens at positions first ... last, counted from its start; none where begin is not
@@ -138,14 +142,10 @@ void attend_page_rows(const AttentionTask& task, const AttentionScratch& scratch
   for (uint32_t r = 0; r < task.rows; ++r) {
     const PageSpan span = span_of_page(start, stop, task.lowest(r), task.position(r));
     if (span.begin >= span.end) continue;
-    for (uint32_t h = 0; h < task.heads; h += 2) {
+    for (uint32_t h = 0; h < task.heads; h += score_heads) {
       const uint64_t i = uint64_t{r} * task.heads + h;
       const AttentionHeads heads = heads_from(scratch.heads, i, scratch.page.stride);
-      if (h + 1 < task.heads) {
-        attend_page<2>(heads, scratch.page, span.begin, span.end, scale);
-      } else {
-        attend_page<1>(heads, scratch.page, span.begin, span.end, scale);
-      }
+      attend_page_heads(heads, scratch.page, span.begin, span.end, scale, task.heads - h);
     }
   }
 }
@@ -163,7 +163,8 @@ void attend_rows(const AttentionTask& task, AttentionScratch& scratch, float sca
     if (next < list.width) stop = smaller(stop, uint32_t(list.starts[next]));
     const PageSpan seen = span_of_page(start, stop, lowest, last);
     if (seen.begin >= seen.end) continue;
-    load_page<T>(task, scratch.page, list.pages[e], seen.begin, seen.end);
+    const int32_t page = list.pages[e], later = next < list.width ? list.pages[next] : page;
+    load_page<T>(task, scratch.page, page, later, seen.begin, seen.end);
     scratch.heads.queries = turn_queries(scratch.turns, list.shifts[e]);
     attend_page_rows(task, scratch, start, stop, scale);
   }

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernel_table.h"
 #include "parts.h"
+#include "prefetch.h"
 
 namespace ct {
 namespace CT_TARGET {
@@ -24,37 +25,47 @@ struct AttentionHeads {
   float* sums;  // [heads], of the weights
 };
 
+// Rows of `size` elements into rows of whole vectors. Asks for as many rows from `later` on, of the
+// page that comes next: rows of one kv head lie apart, and pages anywhere.
 template <typename T>
-void load_page_rows(float* to, uint64_t to_stride, const T* from, uint64_t from_stride,
-                    uint32_t rows, uint32_t size) {
-  for (uint32_t r = 0; r < rows; ++r, to += to_stride, from += from_stride) {
-    for (uint32_t c = 0; c < size; c += lanes) store(to + c, load_up_to(from + c, size - c));
+void load_page_rows(float* to, uint64_t to_stride, const T* from, const T* later,
+                    uint64_t from_stride, uint32_t rows, uint32_t size) {
+  const uint32_t whole = size - size % lanes;
+  for (uint32_t r = 0; r < rows; ++r) {
+    prefetch_bytes(later, size * sizeof(T));
+    for (uint32_t c = 0; c < whole; c += lanes) store(to + c, load(from + c));
+    if (whole < size) store(to + whole, load_part(from + whole, size - whole));
+    to += to_stride;
+    from += from_stride;
+    later += from_stride;
   }
 }
 
-// Scores of `heads` heads with tokens first ... first + tokens - 1 of the page.
-template <uint32_t heads, uint32_t tokens>
-inline void score_tokens(const AttentionHeads& to, const AttentionPage& page, uint32_t first,
-                         float scale) {
+// Heads and tokens whose products are added up together: as many as a vector has lanes.
+constexpr uint32_t score_tokens = 4, score_heads = lanes / score_tokens;
+
+// Scores of `heads` heads with score_tokens tokens of the page, from `first` on.
+template <uint32_t heads>
+inline void score_tile(const AttentionHeads& to, const AttentionPage& page, uint32_t first,
+                       float scale) {
   const float* const keys = page.keys + first * page.stride;
-  Vector total[heads][tokens];
-  for (auto& row : total) {
-    for (Vector& x : row) x = Vector{};
-  }
+  Vector total[lanes] = {};
   for (uint64_t c = 0; c < page.stride; c += lanes) {
-    Vector key[tokens];
-    for (uint32_t t = 0; t < tokens; ++t) key[t] = load(keys + t * page.stride + c);
+    Vector key[score_tokens];
+    for (uint32_t t = 0; t < score_tokens; ++t) key[t] = load(keys + t * page.stride + c);
     for (uint32_t h = 0; h < heads; ++h) {
       const Vector query = load(to.queries + h * page.stride + c);
-      for (uint32_t t = 0; t < tokens; ++t) {
-        total[h][t] = multiply_add(query, key[t], total[h][t]);
+      for (uint32_t t = 0; t < score_tokens; ++t) {
+        Vector& sum = total[h * score_tokens + t];
+        sum = multiply_add(query, key[t], sum);
       }
     }
   }
+  float scores[lanes];
+  store(scores, sums(total) * scale);
   for (uint32_t h = 0; h < heads; ++h) {
-    for (uint32_t t = 0; t < tokens; ++t) {
-      to.scores[h * CT_PAGE_TOKENS + first + t] = sum(total[h][t]) * scale;
-    }
+    memcpy(to.scores + h * CT_PAGE_TOKENS + first, scores + h * score_tokens,
+           score_tokens * sizeof(float));
   }
 }
 
@@ -74,7 +85,7 @@ inline float weigh_scores(const AttentionHeads& to, uint32_t h, uint32_t begin, 
     store(scores + t, weights);
     total += weights;
   }
-  const float factor = exponential(before - now);
+  const float factor = before == now ? 1.0f : exponential(before - now);
   to.greatest[h] = now;
   to.sums[h] = multiply_add(to.sums[h], factor, sum(total));
   return factor;
@@ -110,17 +121,29 @@ inline void gather_values(const AttentionHeads& to, const AttentionPage& page, u
 template <uint32_t heads>
 void attend_page(const AttentionHeads& to, const AttentionPage& page, uint32_t begin, uint32_t end,
                  float scale) {
-  uint32_t token = begin;
-  for (; token + 4 <= end; token += 4) score_tokens<heads, 4>(to, page, token, scale);
-  for (; token < end; ++token) score_tokens<heads, 1>(to, page, token, scale);
+  // Whole tiles: what they compute of tokens that are not there is overwritten by weigh_scores().
+  for (uint32_t t = begin / score_tokens * score_tokens; t < end; t += score_tokens) {
+    score_tile<heads>(to, page, t, scale);
+  }
   float factors[heads];
   for (uint32_t h = 0; h < heads; ++h) factors[h] = weigh_scores(to, h, begin, end);
+  constexpr uint32_t vectors = heads > 2 ? 4 : 8;
   uint64_t column = 0;
-  for (; column + 4 * lanes <= page.stride; column += 4 * lanes) {
-    gather_values<heads, 4>(to, page, column, factors, begin, end);
+  for (; column + vectors * lanes <= page.stride; column += vectors * lanes) {
+    gather_values<heads, vectors>(to, page, column, factors, begin, end);
   }
   for (; column < page.stride; column += lanes) {
     gather_values<heads, 1>(to, page, column, factors, begin, end);
+  }
+}
+
+// The same for any number of heads.
+template <uint32_t heads = score_heads>
+void attend_page_heads(const AttentionHeads& to, const AttentionPage& page, uint32_t begin,
+                       uint32_t end, float scale, uint32_t count) {
+  if (count >= heads) attend_page<heads>(to, page, begin, end, scale);
+  if constexpr (heads > 1) {
+    if (count < heads) attend_page_heads<heads - 1>(to, page, begin, end, scale, count);
   }
 }
 

@@ -5,24 +5,12 @@
 
 #include <new>
 
-#include "../common/status.h"
+#include "../common/backend.h"
+#include "../common/host_memory.h"
 #include "instruction_sets.h"
 
 namespace ct {
 namespace {
-
-constexpr uint32_t most_threads = 1024;
-constexpr uint32_t names_bytes = 128;
-
-// The supported instruction sets' names, separated by spaces.
-void list_names(char (&names)[names_bytes]) {
-  names[0] = 0;
-  for (uint32_t i = 0; i < instruction_set_count; ++i) {
-    if (!instruction_sets[i].is_supported()) continue;
-    if (names[0]) strncat(names, " ", names_bytes - strlen(names) - 1);
-    strncat(names, instruction_sets[i].kernels->name, names_bytes - strlen(names) - 1);
-  }
-}
 
 const KernelTable* find_kernels(const char* name) {
   const bool best = !strcmp(name, "auto");
@@ -35,96 +23,72 @@ const KernelTable* find_kernels(const char* name) {
 
 }  // namespace
 
-DeviceGuard::DeviceGuard(ct_device* device, const char* call, Access access) {
-  if (!device) {
-    set_error("%s: device is missing; pass what ct_device_open gave", call);
-  } else if (device->in_use.exchange(true, std::memory_order_acquire)) {
-    set_error("%s: device is in use by another thread; call from one at a time", call);
-  } else if (device->closed && access == Access::open_device) {
-    device->in_use.store(false, std::memory_order_release);
-    set_error("%s: device is closed; open another", call);
-  } else {
-    device_ = device;
+void list_instruction_sets(char (&names)[names_bytes]) {
+  names[0] = 0;
+  for (uint32_t i = 0; i < instruction_set_count; ++i) {
+    if (!instruction_sets[i].is_supported()) continue;
+    if (names[0]) strncat(names, " ", names_bytes - strlen(names) - 1);
+    strncat(names, instruction_sets[i].kernels->name, names_bytes - strlen(names) - 1);
   }
 }
 
-DeviceGuard::~DeviceGuard() {
-  if (device_) device_->in_use.store(false, std::memory_order_release);
+Opening make_device(ct_device** device, const char* instruction_set) {
+  const KernelTable* kernels = find_kernels(instruction_set);
+  if (!kernels) return Opening::unknown;
+  void* memory = malloc(sizeof(CpuDevice));
+  if (!memory) return Opening::no_memory;
+  CpuDevice* made = new (memory) CpuDevice;
+  made->name = kernels->name;
+  made->kernels = kernels;
+  *device = made;
+  return Opening::made;
 }
 
-void release_device(ct_device* device) {
-  if (device->references.fetch_sub(1) != 1) return;
-  device->~ct_device();
+void destroy_device(ct_device* device) {
+  static_cast<CpuDevice*>(device)->~CpuDevice();
   free(device);
 }
 
+bool allocate_memory(ct_buffer* buffer) { return allocate_host_memory(buffer); }
+void free_memory(ct_buffer* buffer) { free_host_memory(buffer); }
+
+bool map_contents(ct_buffer* buffer, const ct_file* file) {
+  return map_host_contents(buffer, file);
+}
+
+const unsigned char* host_bytes(const ct_buffer& buffer, const char*) { return buffer.data; }
+
+bool write_elements(const ct_tensor& tensor, const void* from) {
+  write_host_elements(tensor, from);
+  return true;
+}
+
+bool read_elements(const ct_tensor& tensor, void* to) {
+  read_host_elements(tensor, to);
+  return true;
+}
+
+bool zero_elements(const ct_tensor& tensor) {
+  zero_host_elements(tensor);
+  return true;
+}
+
+bool convert_elements(ct_device* device, const ConvertArgs& args) {
+  return kernels_of(device).convert(device->pool, args);
+}
+
+bool repack_elements(ct_device* device, const RepackArgs& args) {
+  return kernels_of(device).repack(device->pool, args);
+}
+
+bool unpack_elements(ct_device* device, const UnpackArgs& args) {
+  return kernels_of(device).unpack(device->pool, args);
+}
+
+const int32_t* index_values(const ct_tensor& tensor) {
+  return static_cast<const int32_t*>(tensor.data);
+}
+
+void forget_indices(const ct_tensor&) {}
+
 }  // namespace ct
-
-using namespace ct;
-
-extern "C" {
-
-uint32_t ct_version(void) { return 3; }
-
-uint32_t ct_last_error(char* text, uint32_t capacity) {
-  return copy_text(last_error(), text, capacity);
-}
-
-uint32_t ct_instruction_sets(char* text, uint32_t capacity) {
-  char names[names_bytes];
-  list_names(names);
-  return copy_text(names, text, capacity);
-}
-
-ct_device* ct_device_open(const char* instruction_set, uint32_t threads) {
-  if (!instruction_set) {
-    set_error("ct_device_open: instruction_set is missing; pass \"auto\" or a name");
-    return nullptr;
-  }
-  const KernelTable* kernels = find_kernels(instruction_set);
-  if (!kernels) {
-    char names[names_bytes];
-    list_names(names);
-    set_error("ct_device_open: instruction_set is \"%.40s\" but there is %s; pass \"auto\" or one "
-              "of these",
-              instruction_set, names);
-    return nullptr;
-  }
-  if (threads > most_threads) {
-    set_error("ct_device_open: threads is %u; pass at most %u", threads, most_threads);
-    return nullptr;
-  }
-  void* memory = malloc(sizeof(ct_device));
-  if (!memory) {
-    set_error("ct_device_open: out of memory; free some");
-    return nullptr;
-  }
-  ct_device* device = new (memory) ct_device;
-  device->kernels = kernels;
-  if (device->pool.start(threads ? threads : physical_cores())) return device;
-  release_device(device);
-  return nullptr;
-}
-
-int32_t ct_device_close(ct_device* device) {
-  {
-    DeviceGuard guard(device, "ct_device_close");
-    if (!guard) return -1;
-    device->closed = true;
-    device->pool.stop();
-  }
-  release_device(device);
-  return 0;
-}
-
-uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity) {
-  DeviceGuard guard(device, "ct_device_describe");
-  return guard ? copy_text(device->kernels->name, text, capacity) : copy_text("", text, capacity);
-}
-
-uint32_t ct_device_threads(ct_device* device) {
-  DeviceGuard guard(device, "ct_device_threads");
-  return guard ? device->pool.threads() : 0;
-}
-
-}  // extern "C"

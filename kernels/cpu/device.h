@@ -1,39 +1,16 @@
-// The CPU device: its kernels, its threads and who is using it.
+// The CPU device: a thread pool and the kernels of one instruction set.
 #pragma once
-#include <stdint.h>
-
-#include <atomic>
-
-#include "../include/contrail.h"
+#include "../common/device.h"
 #include "kernel_table.h"
-#include "thread_pool.h"
-
-struct ct_device {
-  std::atomic<uint32_t> references{1};  // the handle and each buffer
-  std::atomic<bool> in_use{false};
-  bool closed = false;
-  const ct::KernelTable* kernels = nullptr;
-  ct::ThreadPool pool;
-};
 
 namespace ct {
 
-enum class Access { open_device, any_device };
-
-// Holds a device for one call. Where it cannot be had, tests as false and the error is set.
-class DeviceGuard {
- public:
-  DeviceGuard(ct_device* device, const char* call, Access access = Access::open_device);
-  ~DeviceGuard();
-  DeviceGuard(const DeviceGuard&) = delete;
-  DeviceGuard& operator=(const DeviceGuard&) = delete;
-  explicit operator bool() const { return device_ != nullptr; }
-
- private:
-  ct_device* device_ = nullptr;
+struct CpuDevice : ct_device {
+  const KernelTable* kernels = nullptr;
 };
 
-// Gives up one reference; no guard on the device may be held.
-void release_device(ct_device* device);
+inline const KernelTable& kernels_of(const ct_device* device) {
+  return *static_cast<const CpuDevice*>(device)->kernels;
+}
 
 }  // namespace ct

@@ -15,7 +15,4 @@ struct InstructionSet {
 extern const InstructionSet instruction_sets[];
 extern const uint32_t instruction_set_count;
 
-// Cores that this process may run on, each counted once however many threads it runs.
-uint32_t physical_cores();
-
 }  // namespace ct

@@ -2,7 +2,7 @@
 // One-thread-at-a-time callers only: a kernel may use the pool's scratch memory as it likes.
 #pragma once
 #include "../common/arguments.h"
-#include "thread_pool.h"
+#include "../common/thread_pool.h"
 
 namespace ct {
 

@@ -2,6 +2,7 @@
 // in steps of `lanes`, the rest of k padded with zeros, and is then added up: the same sum in every
 // tile, so that a row's result does not depend on how many rows there are.
 #pragma once
+#include "prefetch.h"
 #include "simd.h"
 
 namespace ct {
@@ -26,14 +27,11 @@ inline void direct_tile(Vector (&sums)[outputs][rows], const W* weight, uint64_t
     for (uint32_t r = 0; r < rows; ++r) sums[o][r] = Vector{};
   }
   const uint32_t whole = depth - depth % lanes, rest = depth % lanes;
-  // Each step asks for its share of the next tile's weights, which follow this one's; past the end
-  // that does nothing. For one row of x the processor's own prefetching was measured to be faster.
   constexpr uint64_t step_bytes = uint64_t{outputs} * lanes * sizeof(W), line_bytes = 64;
-  uintptr_t next = reinterpret_cast<uintptr_t>(weight) + outputs * weight_stride * sizeof(W);
-  for (uint32_t k = 0; k < whole; k += lanes, next += step_bytes) {
-    for (uint64_t line = 0; rows > 1 && line < step_bytes; line += line_bytes) {
-      __builtin_prefetch(reinterpret_cast<const void*>(next + line));
-    }
+  const uint64_t tile_bytes = outputs * weight_stride * sizeof(W);
+  uintptr_t later = reinterpret_cast<uintptr_t>(weight) + prefetch_ahead(tile_bytes);
+  for (uint32_t k = 0; k < whole; k += lanes, later += step_bytes) {
+    for (uint64_t line = 0; line < step_bytes; line += line_bytes) prefetch(later + line);
     Vector inputs[rows];
     for (uint32_t r = 0; r < rows; ++r) inputs[r] = load(x + r * x_stride + k);
     for (uint32_t o = 0; o < outputs; ++o) {

@@ -2,12 +2,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../common/operands.h"
-#include "../common/status.h"
+#include "../common/backend.h"
 #include "device.h"
 
-using namespace ct;
-
+namespace ct {
 namespace {
 
 constexpr uint32_t repetitions = 40;
@@ -20,19 +18,7 @@ double seconds() {
 
 }  // namespace
 
-extern "C" {
-
-float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory) {
-  DeviceGuard guard(device, "ct_device_measure");
-  if (!guard) return -1;
-  if (limit > CT_LIMIT_INT8) {
-    set_error("ct_device_measure: limit is %u; pass one of CT_LIMIT_*", limit);
-    return -1;
-  }
-  if (limit == CT_LIMIT_READ && (!memory || !memory->bytes)) {
-    set_error("ct_device_measure: memory is missing; pass a buffer larger than any cache");
-    return -1;
-  }
+float measure_limit(ct_device* device, uint32_t limit, ct_buffer* memory) {
   ExerciseArgs args = {limit, nullptr, 0};
   if (limit == CT_LIMIT_READ) {
     // Pages that were never written share one of zeros.
@@ -43,11 +29,11 @@ float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory) {
   double best = 0;
   for (uint32_t i = 0; i < repetitions; ++i) {
     const double start = seconds();
-    const double work = device->kernels->exercise(device->pool, args);
+    const double work = kernels_of(device).exercise(device->pool, args);
     const double rate = work / (seconds() - start);
     best = rate > best ? rate : best;
   }
   return float(best / 1e9);
 }
 
-}  // extern "C"
+}  // namespace ct

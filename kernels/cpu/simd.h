@@ -161,6 +161,61 @@ inline float greatest(Vector x) {
 }
 #endif
 
+// The sums of as many vectors as there are lanes, each added up like sum(): the halves of two
+// vectors at a time, then the quarters of two of those, until one vector holds all sums in order.
+inline Vector sums(const Vector (&x)[lanes]) {
+  Vector halves[lanes];
+  memcpy(halves, x, sizeof halves);
+#if CT_LANES == 16
+  for (uint32_t i = 0; i < 8; ++i) {
+    const Vector a = halves[2 * i], b = halves[2 * i + 1];
+    halves[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7,  //
+                                        16, 17, 18, 19, 20, 21, 22, 23) +
+                __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15,  //
+                                        24, 25, 26, 27, 28, 29, 30, 31);
+  }
+  for (uint32_t i = 0; i < 4; ++i) {
+    const Vector a = halves[2 * i], b = halves[2 * i + 1];
+    halves[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11,  //
+                                        16, 17, 18, 19, 24, 25, 26, 27) +
+                __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15,  //
+                                        20, 21, 22, 23, 28, 29, 30, 31);
+  }
+  for (uint32_t i = 0; i < 2; ++i) {
+    const Vector a = halves[2 * i], b = halves[2 * i + 1];
+    halves[i] = __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13,  //
+                                        16, 17, 20, 21, 24, 25, 28, 29) +
+                __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15,  //
+                                        18, 19, 22, 23, 26, 27, 30, 31);
+  }
+  const Vector a = halves[0], b = halves[1];
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+         __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#elif CT_LANES == 8
+  for (uint32_t i = 0; i < 4; ++i) {
+    const Vector a = halves[2 * i], b = halves[2 * i + 1];
+    halves[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+                __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+  for (uint32_t i = 0; i < 2; ++i) {
+    const Vector a = halves[2 * i], b = halves[2 * i + 1];
+    halves[i] = __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13) +
+                __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
+  }
+  const Vector a = halves[0], b = halves[1];
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) +
+         __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+  for (uint32_t i = 0; i < 2; ++i) {
+    const Vector a = halves[2 * i], b = halves[2 * i + 1];
+    halves[i] = __builtin_shufflevector(a, b, 0, 1, 4, 5) +
+                __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  }
+  const Vector a = halves[0], b = halves[1];
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+#endif
+}
+
 // e^x to within 2 units in the last place; 0 below -87.3, infinity above 88.72.
 inline Vector exponential(Vector x) {
   constexpr float lowest = -87.3f, highest = 88.72f;

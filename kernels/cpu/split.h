@@ -1,7 +1,7 @@
 // Splits the elements of a matrix into tasks.
 #pragma once
 #include "simd.h"
-#include "thread_pool.h"
+#include "../common/thread_pool.h"
 
 namespace ct {
 namespace CT_TARGET {

@@ -16,6 +16,7 @@ import {
   sessionStateBytes,
 } from "./session_state.ts";
 import { TokenSet } from "./token_set.ts";
+import type { WorkCount } from "./work_count.ts";
 
 /** Fewer tokens are as soon computed as copied. */
 const LEAST_TOKENS = 16;
@@ -28,6 +29,7 @@ export interface CheckpointOptions {
   readonly interval: number;
   /** Tells the model from others. */
   readonly fingerprint: string;
+  readonly work: WorkCount;
 }
 
 /** States at the ends of prompts and answers, and at intervals between. */
@@ -36,6 +38,7 @@ export class Checkpoints {
   readonly #pool: StatePool;
   readonly #interval: number;
   readonly #fingerprint: string;
+  readonly #work: WorkCount;
   readonly #cache: PrefixCache<SessionState>;
   /** A state that had to go, whose memory the next one takes. */
   #spare: SessionState | undefined;
@@ -45,6 +48,7 @@ export class Checkpoints {
     this.#pool = pool;
     this.#interval = options.interval;
     this.#fingerprint = options.fingerprint;
+    this.#work = options.work;
     this.#cache = new PrefixCache(options.maxBytes);
   }
 
@@ -69,7 +73,9 @@ export class Checkpoints {
     logits: AppendLogits,
     prefix?: Uint8Array<ArrayBuffer>,
   ): Reuse {
-    if (logits === "all") return { tokens: 0, why: "the logits of all tokens are asked for" };
+    if (logits === "all") {
+      return { tokens: 0, why: "the logits of all tokens are asked for", cause: "logits" };
+    }
     const { state: stored, fault } = prefix ? this.#decode(prefix) : {};
     const { match, shared } = this.#cache.find(tokens, fits(session));
     const isBetter = stored !== undefined && stored.position > (match?.position ?? 0) &&
@@ -82,12 +88,15 @@ export class Checkpoints {
       if (isBetter) this.#put(session.id, own);
       session.kept = position;
     }
-    if (fault !== undefined) return { tokens: position, why: fault };
-    if (!this.#cache.enabled && !state) return { tokens: 0, why: "the prefix cache is off" };
+    if (fault !== undefined) return { tokens: position, why: fault, cause: "store" };
+    if (!this.#cache.enabled && !state) {
+      return { tokens: 0, why: "the prefix cache is off", cause: "off" };
+    }
     if (shared <= position) return { tokens: position };
     return {
       tokens: position,
       why: `${shared} tokens are known, but no state is kept between ${position} and there`,
+      cause: "no_state",
     };
   }
 
@@ -127,6 +136,7 @@ export class Checkpoints {
   /** Forgets what only this session could use after `position`: it goes back, or ends. */
   forget(session: EngineSession, position: number): void {
     this.#cache.forget(session.id, position);
+    this.#work.keptBytes = this.#cache.bytes;
   }
 
   /** The state of a snapshot that was made elsewhere, or why it cannot be used. */
@@ -156,6 +166,7 @@ export class Checkpoints {
     const kept = { ...state, pending: undefined, history };
     const tokens = { start: position - history.length, ids: history };
     this.#spare = this.#cache.put(owner, tokens, kept, sessionStateBytes(kept));
+    this.#work.keptBytes = this.#cache.bytes;
   }
 }
 

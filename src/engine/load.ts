@@ -13,6 +13,7 @@ import type { EngineOptions, ModelSource } from "../protocol.ts";
 import type { MemoryOps } from "../weight_memory.ts";
 import { Engine } from "./engine.ts";
 import { loadWeights } from "./load_weights.ts";
+import { WorkCount } from "./work_count.ts";
 
 /** Tokens after which a session's state is kept in any case, so that it can go back. */
 const CHECKPOINT_INTERVAL = 2048;
@@ -24,6 +25,7 @@ const MOST_SESSIONS = 65536;
 export interface LoadedEngine extends Disposable {
   readonly engine: Engine;
   readonly memory: MemoryReport;
+  readonly work: WorkCount;
   readonly weightsType: WeightsSummary;
   /** The file that the weights are mapped from, where they were not converted. */
   readonly weightsFile: string | undefined;
@@ -53,6 +55,7 @@ export function loadEngine(
     new BatchBuffers(ops, pool, { maxRows, maxSegment: prefillPiece, attentionRead }),
   );
   const model = stack.use(new JetNemotron(ops, config, weights, pool, { maxRows, deltaChunk }));
+  const work = new WorkCount();
   const engine = stack.use(
     new Engine({
       ops,
@@ -60,6 +63,7 @@ export function loadEngine(
       model,
       pool,
       batch,
+      work,
       deltaChunk,
       prefillPiece,
       fingerprint: loaded.fingerprint,
@@ -67,6 +71,7 @@ export function loadEngine(
         maxBytes: options.prefixCache,
         interval: CHECKPOINT_INTERVAL,
         fingerprint: loaded.fingerprint,
+        work,
       },
     }),
   );
@@ -81,6 +86,7 @@ export function loadEngine(
   return {
     engine,
     memory,
+    work,
     weightsType: weights.type,
     weightsFile: loaded.file,
     fingerprint: loaded.fingerprint,

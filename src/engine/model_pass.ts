@@ -10,6 +10,7 @@ import type { StatePool } from "../model/state.ts";
 import type { Ops, Tensor } from "../ops.ts";
 import { LogitRows } from "./logit_rows.ts";
 import type { EngineSession } from "./session.ts";
+import type { WorkCount } from "./work_count.ts";
 
 /** What a pass runs on. */
 export interface PassParts {
@@ -18,6 +19,7 @@ export interface PassParts {
   readonly model: JetNemotron;
   readonly pool: StatePool;
   readonly batch: BatchBuffers;
+  readonly work: WorkCount;
 }
 
 /** The tokens of one session in a pass. */
@@ -39,11 +41,13 @@ export class ModelPass implements Disposable {
 
   /** Brings the states of all sessions up to date. When it throws, they are spoilt. */
   run(all: readonly PassSegment[]): void {
-    const { model, batch } = this.#parts;
+    const { model, batch, work } = this.#parts;
+    const start = performance.now();
     const segments = all.map(({ segment }) => segment);
     const hidden = model.forward(batch.write(segments));
     this.#collectLogits(hidden, all);
     batch.noteScores(segments);
+    work.pass(segments, performance.now() - start);
   }
 
   [Symbol.dispose](): void {

@@ -59,7 +59,7 @@ export async function respond(c: Context, answer: Answer): Promise<Response> {
 
 async function wholeAnswer(answer: Answer, signal: AbortSignal): Promise<object> {
   const tokens: ChoiceToken[][] = answer.choices.map(() => []);
-  for await (const token of runChoices(answer.server.runtime, answer.choices, signal)) {
+  for await (const token of runChoices(answer.server, answer.choices, signal)) {
     tokens[token.choice]!.push(token);
   }
   return {
@@ -83,7 +83,7 @@ async function* chunks(answer: Answer, signal: AbortSignal): AsyncGenerator<obje
   });
   const opened = new Set<number>();
   const spent = { generated: 0, last: [] as ChoiceToken[] };
-  for await (const token of runChoices(answer.server.runtime, answer.choices, signal)) {
+  for await (const token of runChoices(answer.server, answer.choices, signal)) {
     const { choice } = token;
     spent.generated++;
     spent.last[choice] = token;

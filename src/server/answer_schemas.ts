@@ -12,7 +12,7 @@ const finishReason = z.enum(["stop", "length"]);
 export const errorAnswer = z.strictObject({
   error: z.strictObject({
     message: z.string(),
-    type: z.enum(["invalid_request_error", "server_error"]),
+    type: z.enum(["invalid_request_error", "rate_limit_error", "server_error"]),
     param: z.string().nullable(),
     code: z.string().nullable(),
   }),
@@ -20,6 +20,9 @@ export const errorAnswer = z.strictObject({
 
 /** Answer of `GET /health`. */
 export const healthAnswer = z.strictObject({ status: z.literal("ok") });
+
+/** Answer of `GET /ready`. */
+export const readyAnswer = z.strictObject({ status: z.literal("ready") });
 
 /** One model. */
 export const modelAnswer = z.strictObject({

@@ -6,30 +6,56 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import type { BlankEnv } from "hono/types";
+import { cors } from "hono/cors";
 import project from "../../deno.json" with { type: "json" };
 import type { Runtime } from "../runtime.ts";
 import { chatCompletions } from "./chat_completions.ts";
 import { completions } from "./completions.ts";
 import type { ServerContext } from "./context.ts";
-import { ApiError, errorResponse, shuttingDown, toApiError } from "./errors.ts";
+import { ApiError, errorResponse, toApiError } from "./errors.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { health } from "./health.ts";
+import { health, ready } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
+import { Gate } from "./operation/gate.ts";
+import { type LogEntry, requestEntry } from "./operation/log.ts";
+import { ServerMetrics } from "./operation/metrics.ts";
+import { metrics as metricsRoute } from "./operation/metrics_route.ts";
+import { type RecordEnv, recordRequests, type RequestRecord } from "./operation/record.ts";
+import { ResumableStreams } from "./operation/resume.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
 
 /** Options of {@linkcode createServer}. */
 export interface ServerOptions {
   /** Largest body of a request in bytes (default 4 MiB); that of a snapshot may be larger. */
   readonly maxBodyBytes?: number;
+  /** Milliseconds that a client may take to send or read on (default 60000; Infinity: any). */
+  readonly idleTimeout?: number;
+  /** Milliseconds that a resumable stream waits for its client (default 30000; 0: not at all). */
+  readonly resumeWindow?: number;
+  /** Origins, such as `https://example.com`, whose pages may ask; `*` lets all. */
+  readonly cors?: readonly string[];
+  /** Requests that each key may send a minute; without keys, all clients together. */
+  readonly requestsPerMinute?: number;
+  /** A file that `contrail keys` writes: who has no key of it is turned away. */
+  readonly keys?: string;
+  /** Once aborted, new requests are answered with 503, and running ones go on. */
+  readonly draining?: AbortSignal;
   /** Once aborted, running requests end and new ones are answered with 503. */
   readonly signal?: AbortSignal;
-  /** Gets one line for each request, and one for each failure of the server's own. */
-  readonly log?: (line: string) => void;
+  /** Gets an entry for each request, once it is answered, and for each failure of the server's. */
+  readonly log?: (entry: LogEntry) => void;
+  /** Whether entries of requests tell what was asked, prompts included. */
+  readonly logPrompts?: boolean;
 }
+
+const MAX_BODY_BYTES = 4 * 2 ** 20;
+const IDLE_MS = 60_000;
+const RESUME_MS = 30_000;
 
 const ENDPOINTS: readonly Endpoint[] = [
   health,
+  ready,
+  metricsRoute,
   listModels,
   showModel,
   chatCompletions,
@@ -54,16 +80,31 @@ const CLIENT_CLOSED_REQUEST = 499;
  * ```
  */
 export function createServer(runtime: Runtime, options: ServerOptions = {}): Hono {
-  const { maxBodyBytes = 4 * 1024 * 1024, signal, log = () => {} } = options;
-  const created = Math.floor(Date.now() / 1000);
-  const server: ServerContext = { runtime, created, shutdown: signal, log };
-  const app = new OpenAPIHono<BlankEnv>();
-  app.use(logRequests(log));
-  app.use(async (_, next) => {
-    if (signal?.aborted) throw shuttingDown();
-    await next();
+  const { maxBodyBytes = MAX_BODY_BYTES, idleTimeout = IDLE_MS, signal, log = () => {} } = options;
+  const draining = AbortSignal.any([options.draining, signal].filter((one) => one !== undefined));
+  const gate = new Gate({
+    draining,
+    keys: options.keys,
+    requestsPerMinute: options.requestsPerMinute,
+    idleTimeout,
   });
-  addEndpoints(app, server, maxBodyBytes);
+  const created = Math.floor(Date.now() / 1000);
+  const metrics = new ServerMetrics(runtime);
+  const server = {
+    runtime,
+    metrics,
+    created,
+    draining,
+    shutdown: signal,
+    log: (message: string) => log({ level: "error", event: "failure", message }),
+  };
+  const app = new OpenAPIHono<RecordEnv>();
+  const ended = (record: RequestRecord) => log(requestEntry(record, options.logPrompts ?? false));
+  app.use(recordRequests({ metrics, idleTimeout, ended }));
+  if (options.cors?.length) app.use(allowOrigins(options.cors));
+  const streams = new ResumableStreams(options.resumeWindow ?? RESUME_MS);
+  signal?.addEventListener("abort", () => streams.close(), { once: true });
+  addEndpoints(app, server, { maxBodyBytes, gate, streams });
   app.doc31("/openapi.json", describe);
   app.all("/openapi.json", only("GET, HEAD"));
   app.notFound((c) => errorResponse(c, unknownRoute(c)));
@@ -72,26 +113,37 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     if (left) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
     return errorResponse(c, toApiError(error, `${c.req.method} ${c.req.path}`, server));
   });
-  return app;
+  // Its variables are its own.
+  return app as unknown as Hono;
 }
 
 /** Adds all endpoints, and refuses the methods that their paths do not take. */
 function addEndpoints(
-  app: OpenAPIHono<BlankEnv>,
-  server: ServerContext,
-  maxBodyBytes: number,
+  app: OpenAPIHono<RecordEnv>,
+  server: Omit<ServerContext, "record">,
+  { maxBodyBytes, gate, streams }: {
+    maxBodyBytes: number;
+    gate: Gate;
+    streams: ResumableStreams;
+  },
 ): void {
   const methods = new Map<string, string[]>();
-  for (const { route, answer, maxBodyBytes: own } of ENDPOINTS) {
-    const maxSize = own?.(server) ?? maxBodyBytes;
+  for (const { route, scope, answer, maxBodyBytes: own } of ENDPOINTS) {
+    const maxSize = own?.(server.runtime) ?? maxBodyBytes;
     const path = route.getRoutingPath();
     const method = route.method.toUpperCase();
     app.openAPIRegistry.registerPath(route);
     app.on(
       method,
       path,
+      async (c, next) => {
+        c.get("record").route = route.path;
+        await next();
+      },
+      gate.before(scope),
+      streams.middleware(),
       bodyLimit({ maxSize, onError: () => tooLarge(maxSize) }),
-      (c) => answer(c, server),
+      (c) => answer(c, { ...server, record: c.get("record") }),
     );
     const taken = method === "GET" ? ["GET", "HEAD"] : [method];
     methods.set(path, [...methods.get(path) ?? [], ...taken]);
@@ -109,14 +161,15 @@ function describe(c: Context) {
   };
 }
 
-/** Logs method, path, status, and the milliseconds until the answer, or its stream, began. */
-function logRequests(log: (line: string) => void): MiddlewareHandler {
-  return async (c, next) => {
-    const start = performance.now();
-    await next();
-    const milliseconds = Math.round(performance.now() - start);
-    log(`${c.req.method} ${c.req.path} ${c.res.status} ${milliseconds} ms`);
-  };
+/** Lets pages of these origins ask and read the answers. */
+function allowOrigins(origins: readonly string[]): MiddlewareHandler {
+  return cors({
+    origin: origins.includes("*") ? "*" : [...origins],
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+    allowHeaders: ["Authorization", "Content-Type", "Contrail-Resumable", "Last-Event-ID"],
+    exposeHeaders: ["Retry-After"],
+    maxAge: 600,
+  });
 }
 
 function only(methods: string): (c: Context) => never {

@@ -1,16 +1,23 @@
 /**
- * What all routes of a server share.
+ * What a route answers with.
  *
  * @module
  */
 import type { Runtime } from "../runtime.ts";
+import type { ServerMetrics } from "./operation/metrics.ts";
+import type { RequestRecord } from "./operation/record.ts";
 
-/** A server's model and its surroundings. */
+/** A server's model and its surroundings, for one request. */
 export interface ServerContext {
   readonly runtime: Runtime;
   /** When the server was made, in seconds. */
   readonly created: number;
+  /** Aborted when the server takes no more requests. */
+  readonly draining: AbortSignal;
   /** Aborted when the server goes down. */
   readonly shutdown: AbortSignal | undefined;
-  readonly log: (line: string) => void;
+  /** Tells of a failure that is not the client's. */
+  readonly log: (message: string) => void;
+  readonly metrics: ServerMetrics;
+  readonly record: RequestRecord;
 }

@@ -9,7 +9,9 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { errorAnswer } from "./answer_schemas.ts";
 import { readBody } from "./body.ts";
+import type { Runtime } from "../runtime.ts";
 import type { ServerContext } from "./context.ts";
+import type { Scope } from "./operation/api_keys.ts";
 
 /** What a route answers with: the form of its JSON, or the media type of anything else. */
 type AnswerForm = z.ZodType | string;
@@ -20,12 +22,14 @@ export interface EndpointParts<Body extends z.ZodType> {
   /** Its variable parts are in braces: `/v1/models/{id}`. */
   readonly path: string;
   readonly summary: string;
+  /** What a key must be for (default `infer`); `none`: it needs no key. */
+  readonly scope?: Scope | "none";
   /** The form of a JSON body; without it there is none. */
   readonly body?: Body;
   /** Whether there is a body of bytes, which the answer reads itself. */
   readonly takesBytes?: boolean;
   /** Most bytes of the body, where those that the server allows for JSON are too few. */
-  readonly maxBodyBytes?: (server: ServerContext) => number;
+  readonly maxBodyBytes?: (runtime: Runtime) => number;
   /** One form, or one of each kind. */
   readonly gives: AnswerForm | readonly AnswerForm[];
   /** The form of the events that the body's `stream` asks for. */
@@ -40,7 +44,8 @@ export interface EndpointParts<Body extends z.ZodType> {
 /** A route with its description. */
 export interface Endpoint {
   readonly route: RouteConfig & { getRoutingPath(): string };
-  readonly maxBodyBytes: ((server: ServerContext) => number) | undefined;
+  readonly scope: Scope | "none";
+  readonly maxBodyBytes: ((runtime: Runtime) => number) | undefined;
   readonly answer: (c: Context, server: ServerContext) => Response | Promise<Response>;
 }
 
@@ -72,9 +77,11 @@ export function endpoint<Body extends z.ZodType = z.ZodVoid>(
   });
   return {
     route,
+    scope: parts.scope ?? "infer",
     maxBodyBytes: parts.maxBodyBytes,
     answer: async (c, server) => {
       const given = body ? await readBody(c, body) : undefined;
+      server.record.body = given;
       return await answer(c, server, given as z.infer<Body>);
     },
   };

@@ -5,6 +5,7 @@
  */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { SessionError } from "../session_error.ts";
 import type { ServerContext } from "./context.ts";
 
 /** What an {@linkcode ApiError} can say besides its message. */
@@ -37,8 +38,7 @@ export class ApiError extends Error {
     error: { message: string; type: string; param: string | null; code: string | null };
   } {
     const { message, param, code } = this;
-    const type = this.status < 500 ? "invalid_request_error" : "server_error";
-    return { error: { message, type, param, code } };
+    return { error: { message, type: errorType(this.status), param, code } };
   }
 }
 
@@ -46,9 +46,14 @@ export class ApiError extends Error {
  * The error to show for whatever the request `what` has thrown: an {@linkcode ApiError} as it is,
  * anything else as 500 without details, which go into the log.
  */
-export function toApiError(error: unknown, what: string, server: ServerContext): ApiError {
+export function toApiError(
+  error: unknown,
+  what: string,
+  server: Pick<ServerContext, "shutdown" | "log">,
+): ApiError {
   if (error instanceof ApiError) return error;
   if (server.shutdown?.aborted) return shuttingDown();
+  if (error instanceof SessionError && error.reason === "full") return queueFull();
   server.log(`${what} failed: ${error instanceof Error ? error.message : error}`);
   return new ApiError(500, "The server failed to answer this request; its log says why", {
     code: "internal_error",
@@ -61,6 +66,19 @@ export function shuttingDown(): ApiError {
     code: "shutting_down",
     headers: { "Retry-After": "5" },
   });
+}
+
+/** The error for a request that finds too many waiting. */
+function queueFull(): ApiError {
+  return new ApiError(429, "Too many requests wait for a session; try again later", {
+    code: "queue_full",
+    headers: { "Retry-After": "1" },
+  });
+}
+
+function errorType(status: number): string {
+  if (status === 429) return "rate_limit_error";
+  return status < 500 ? "invalid_request_error" : "server_error";
 }
 
 /** Runs `check`; what it refuses with a `TypeError` or `RangeError` becomes a 400. */

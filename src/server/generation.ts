@@ -5,6 +5,7 @@
  */
 import type { GeneratedToken, GenerateOptions, Reuse } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
+import type { ServerContext } from "./context.ts";
 import { ApiError, refuse } from "./errors.ts";
 import { type GenerationBody, MAX_CHOICES } from "./schemas.ts";
 
@@ -68,13 +69,13 @@ export function planChoices(
  * sessions.
  */
 export async function* runChoices(
-  runtime: Runtime,
+  server: ServerContext,
   plans: readonly ChoicePlan[],
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceToken, void, void> {
   const ending = new AbortController();
   const either = AbortSignal.any([signal, ending.signal]);
-  const runs = plans.map((plan, choice) => runChoice(runtime, plan, choice, either));
+  const runs = plans.map((plan, choice) => runChoice(server, plan, choice, either));
   const pending = new Map<number, Promise<[number, IteratorResult<ChoiceToken, void>]>>();
   const advance = (run: AsyncGenerator<ChoiceToken, void, void>, choice: number) =>
     pending.set(choice, run.next().then((result) => [choice, result]));
@@ -94,17 +95,24 @@ export async function* runChoices(
 }
 
 async function* runChoice(
-  runtime: Runtime,
+  { runtime, record }: ServerContext,
   { prompt, options }: ChoicePlan,
   choice: number,
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceToken, void, void> {
-  await using session = await runtime.session({ wait: true, signal });
-  await session.append(prompt, { logits: "none", signal });
+  const { spans } = record;
+  await using session = await spans.around(
+    "queue",
+    () => runtime.session({ wait: true, signal }),
+  );
+  await spans.around("prefill", () => session.append(prompt, { logits: "none", signal }));
+  record.appended(prompt.length, session.reuse);
+  using _decode = spans.open("decode");
   let offset = 0;
   const tokens = refuse(() => session.generate({ ...options, lookahead: LOOKAHEAD, signal }));
   for await (const token of tokens) {
     const { reuse, inexactFrom } = session;
+    record.generated(choice, inexactFrom === undefined);
     yield { choice, token, offset, reuse, inexactFrom };
     offset += token.text.length;
   }

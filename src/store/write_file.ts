@@ -8,17 +8,18 @@
  * A file that grows beside its place. Whatever happens meanwhile, the process killed or the power
  * gone, there is the old file at `path`, or none, until {@linkcode AtomicFile.publish} has put the
  * new one there. Disposing one that was not published removes it. Needs permission to read and
- * write the file's folder.
+ * write the file's folder. `mode` says who may read the file, as `Deno.open` does.
  */
 export class AtomicFile implements Disposable {
   readonly #path: string;
   readonly #temporary: string;
   #file: Deno.FsFile | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, mode?: number) {
     this.#path = path;
     this.#temporary = `${path}.${crypto.randomUUID()}.part`;
-    this.#file = Deno.openSync(this.#temporary, { write: true, createNew: true });
+    const own = mode === undefined ? {} : { mode };
+    this.#file = Deno.openSync(this.#temporary, { write: true, createNew: true, ...own });
   }
 
   /** Adds `bytes` at the end, or puts them at a place. */
@@ -50,9 +51,12 @@ export class AtomicFile implements Disposable {
   }
 }
 
-/** Puts `bytes` in the place of the file at `path`, if there is one, as a whole or not at all. */
-export function writeFileAtomically(path: string, bytes: Uint8Array): void {
-  using file = new AtomicFile(path);
+/**
+ * Puts `bytes` in the place of the file at `path`, if there is one, as a whole or not at all, as
+ * {@linkcode AtomicFile} does.
+ */
+export function writeFileAtomically(path: string, bytes: Uint8Array, mode?: number): void {
+  using file = new AtomicFile(path, mode);
   file.write(bytes);
   file.publish();
 }

@@ -1,6 +1,7 @@
 /**
- * Runs every check of the operators on the best instruction set until one fails: the mutation tool
- * starts this beside each library that it builds.
+ * Runs every check of the operators on the best instruction set of the CPU's library, or on the
+ * emulator where that is the argument, until one fails: the mutation tool starts this beside each
+ * library that it builds.
  *
  * @module
  */
@@ -50,7 +51,8 @@ function named(name: string, check: () => unknown): void {
 }
 
 if (import.meta.main) {
-  using targets = new Targets(Device.instructionSets().slice(0, 1));
+  const library = Deno.args[0] === "emulator" ? "emulator" : "cpu";
+  using targets = new Targets(library, Device.instructionSets(library).slice(0, 1));
   try {
     checkAll(targets);
   } catch (error) {

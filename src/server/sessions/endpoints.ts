@@ -117,7 +117,7 @@ const uploadSession = endpoint({
   summary: "Begin a session with what another was, here or elsewhere",
   takesBytes: true,
   // The bytes of a session, should they all be stored with twice the width, and its token ids.
-  maxBodyBytes: ({ runtime: { memory, config } }) =>
+  maxBodyBytes: ({ memory, config }) =>
     2 * memory.session + 8 * (config.maxPositions + config.vocabularySize) + 2 ** 20,
   gives: sessionAnswer,
   answer: async (c, server) => {
@@ -145,7 +145,7 @@ export const SESSION_ENDPOINTS: readonly Endpoint[] = [
   rewindSession,
   downloadSession,
   uploadSession,
-];
+].map((one) => ({ ...one, scope: "sessions" }));
 
 /** Makes a session of a snapshot and leaves it in the store. */
 async function restored(
@@ -154,6 +154,7 @@ async function restored(
   id: string,
   signal: AbortSignal,
 ): Promise<object> {
+  server.record.session = id;
   return await translated(server, async () => {
     const session = await server.runtime.restore(bytes, { id, wait: true, signal });
     await session.close();

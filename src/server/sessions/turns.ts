@@ -43,7 +43,9 @@ export const appendToSession = endpoint({
     c.json(
       await withSession(c, server, async (session, signal) => {
         const tokens = await inputTokens(server.runtime, session, body);
-        await session.append(tokens, { logits: "none", signal });
+        const { spans } = server.record;
+        await spans.around("prefill", () => session.append(tokens, { logits: "none", signal }));
+        server.record.appended(tokens.length, session.reuse);
         const { tokens: cached, why } = session.reuse;
         return {
           ...factsOf(session),
@@ -146,7 +148,7 @@ async function* eventsOf(
 
 /** Generates as the body says. */
 async function* generated(
-  { runtime }: ServerContext,
+  { runtime, record }: ServerContext,
   session: Session,
   body: GenerateBody,
   signal: AbortSignal,
@@ -158,9 +160,11 @@ async function* generated(
     ...(body.logprobs ? { topLogprobs: body.logprobs } : {}),
     signal,
   };
+  using _decode = record.spans.open("decode");
   let offset = 0;
   for await (const token of refuse(() => session.generate(options))) {
     const { reuse, inexactFrom } = session;
+    record.generated(0, inexactFrom === undefined);
     yield { choice: 0, token, offset, reuse, inexactFrom };
     offset += token.text.length;
   }

@@ -59,7 +59,9 @@ export async function opened(
   server: ServerContext,
   options: SessionOptions & { id: string },
 ): Promise<Session> {
-  return await translated(server, () => server.runtime.session({ ...options, wait: true }));
+  server.record.session = options.id;
+  const open = () => server.runtime.session({ ...options, wait: true });
+  return await translated(server, () => server.record.spans.around("queue", open));
 }
 
 /**

@@ -1,6 +1,6 @@
 // The memory that tensors lie in.
 #pragma once
-#include "../common/tensor.h"
+#include "tensor.h"
 
 namespace ct {
 

@@ -1,13 +1,14 @@
-#include "../common/tensor.h"
+#include "tensor.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/operands.h"
-#include "../common/packed.h"
-#include "../common/status.h"
+#include "backend.h"
 #include "buffer.h"
 #include "device.h"
+#include "operands.h"
+#include "packed.h"
+#include "status.h"
 
 using namespace ct;
 
@@ -75,22 +76,6 @@ bool check_copy(const char* call, const ct_tensor* tensor, const void* data, uin
   return fail("%s: data is missing; pass %llu bytes", call, (unsigned long long)need);
 }
 
-// Calls body(row of the tensor, its bytes, the row's offset in dense data), once when rows are
-// adjacent.
-template <typename Body>
-void for_rows(const ct_tensor* tensor, const Body& body) {
-  const uint64_t size = element_bytes(tensor->type), width = tensor->columns * size;
-  unsigned char* data = static_cast<unsigned char*>(tensor->data);
-  if (!width || !tensor->rows) return;
-  if (tensor->stride == tensor->columns) {
-    body(data, tensor->rows * width, 0);
-    return;
-  }
-  for (uint64_t r = 0; r < tensor->rows; ++r) {
-    body(data + r * tensor->stride * size, width, r * width);
-  }
-}
-
 ct_device* device_of(const ct_tensor* tensor, const char* call) {
   if (tensor) return tensor->buffer->device;
   set_error("%s: tensor is missing; pass what ct_tensor_create gave", call);
@@ -154,16 +139,13 @@ int32_t ct_tensor_write(ct_tensor* tensor, const void* data, uint64_t bytes) {
   if (!device) return -1;
   DeviceGuard guard(device, "ct_tensor_write");
   if (!guard || !check_copy("ct_tensor_write", tensor, data, bytes)) return -1;
-  const unsigned char* from = static_cast<const unsigned char*>(data);
   if (is_packed(tensor->type)) {
     const uint64_t row_bytes = uint64_t{tensor->columns} * sizeof(float);
+    const unsigned char* const from = static_cast<const unsigned char*>(data);
     const ConvertArgs args = {typed(*tensor), from, CT_F32, row_bytes};
-    return device->kernels->convert(device->pool, args) ? 0 : -1;
+    return convert_elements(device, args) ? 0 : -1;
   }
-  for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
-    memcpy(row, from + offset, width);
-  });
-  return 0;
+  return write_elements(*tensor, data) ? 0 : -1;
 }
 
 int32_t ct_tensor_read(ct_tensor* tensor, void* data, uint64_t bytes) {
@@ -173,13 +155,9 @@ int32_t ct_tensor_read(ct_tensor* tensor, void* data, uint64_t bytes) {
   if (!guard || !check_copy("ct_tensor_read", tensor, data, bytes)) return -1;
   if (is_packed(tensor->type)) {
     const UnpackArgs args = {static_cast<float*>(data), typed(*tensor)};
-    return device->kernels->unpack(device->pool, args) ? 0 : -1;
+    return unpack_elements(device, args) ? 0 : -1;
   }
-  unsigned char* to = static_cast<unsigned char*>(data);
-  for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
-    memcpy(to + offset, row, width);
-  });
-  return 0;
+  return read_elements(*tensor, data) ? 0 : -1;
 }
 
 int32_t ct_tensor_zero(ct_tensor* tensor) {
@@ -191,8 +169,7 @@ int32_t ct_tensor_zero(ct_tensor* tensor) {
     set_error("ct_tensor_zero: tensor is %s; write zeros to it", type_name(tensor->type));
     return -1;
   }
-  for_rows(tensor, [](unsigned char* row, uint64_t width, uint64_t) { memset(row, 0, width); });
-  return 0;
+  return zero_elements(*tensor) ? 0 : -1;
 }
 
 }  // extern "C"

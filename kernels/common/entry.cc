@@ -1,23 +1,33 @@
-// The operators of contrail.h: take the device, check the arguments, call the instruction set's
-// kernel.
-#include "../common/arguments.h"
-#include "../common/status.h"
+// The operators of contrail.h: take the device, check the arguments, have the backend run them.
+#include "arguments.h"
+#include "backend.h"
 #include "device.h"
+#include "operators.h"
 
 using namespace ct;
 
 namespace {
 
 template <typename Args, typename... Operands>
-int32_t call(const char* name, bool (*KernelTable::*kernel)(ThreadPool&, const Args&),
+int32_t call(const char* name, bool (*run)(ct_device*, const Args&),
              bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
              Operands... operands) {
   DeviceGuard guard(device, name);
   Args args{};
-  if (!guard || !check(args, device, operands...)) return -1;
-  if ((device->kernels->*kernel)(device->pool, args)) return 0;
-  set_error("%s: out of memory for scratch; free some", name);
-  return -1;
+  return guard && check(args, device, operands...) && run(device, args) ? 0 : -1;
+}
+
+// As call(), where the operands `written` get indices from the backend.
+template <typename Args, uint32_t count, typename... Operands>
+int32_t call_writing(ct_tensor* const (&written)[count], const char* name,
+                     bool (*run)(ct_device*, const Args&),
+                     bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
+                     Operands... operands) {
+  DeviceGuard guard(device, name);
+  Args args{};
+  if (!guard || !check(args, device, operands...) || !run(device, args)) return -1;
+  for (ct_tensor* tensor : written) forget_indices(*tensor);
+  return 0;
 }
 
 using Tensor = const ct_tensor*;
@@ -27,44 +37,44 @@ using Tensor = const ct_tensor*;
 extern "C" {
 
 int32_t ct_embedding(ct_device* device, ct_tensor* out, ct_tensor* table, ct_tensor* tokens) {
-  return call("ct_embedding", &KernelTable::embedding, check_embedding, device, Tensor(out),
+  return call("ct_embedding", run_embedding, check_embedding, device, Tensor(out),
               Tensor(table), Tensor(tokens));
 }
 
 int32_t ct_rms_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
                     float epsilon) {
-  return call("ct_rms_norm", &KernelTable::rms_norm, check_rms_norm, device, Tensor(out), Tensor(x),
+  return call("ct_rms_norm", run_rms_norm, check_rms_norm, device, Tensor(out), Tensor(x),
               Tensor(weight), epsilon);
 }
 
 int32_t ct_linear(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
                   ct_tensor* bias) {
-  return call("ct_linear", &KernelTable::linear, check_linear, device, Tensor(out), Tensor(x),
+  return call("ct_linear", run_linear, check_linear, device, Tensor(out), Tensor(x),
               Tensor(weight), Tensor(bias));
 }
 
 int32_t ct_add(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* y) {
-  return call("ct_add", &KernelTable::add, check_add, device, Tensor(out), Tensor(x), Tensor(y));
+  return call("ct_add", run_add, check_add, device, Tensor(out), Tensor(x), Tensor(y));
 }
 
 int32_t ct_silu(ct_device* device, ct_tensor* out, ct_tensor* x) {
-  return call("ct_silu", &KernelTable::silu, check_silu, device, Tensor(out), Tensor(x));
+  return call("ct_silu", run_silu, check_silu, device, Tensor(out), Tensor(x));
 }
 
 int32_t ct_swiglu(ct_device* device, ct_tensor* out, ct_tensor* gate, ct_tensor* up) {
-  return call("ct_swiglu", &KernelTable::swiglu, check_swiglu, device, Tensor(out), Tensor(gate),
+  return call("ct_swiglu", run_swiglu, check_swiglu, device, Tensor(out), Tensor(gate),
               Tensor(up));
 }
 
 int32_t ct_rotary(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* positions,
                   uint32_t head_size, float theta) {
-  return call("ct_rotary", &KernelTable::rotary, check_rotary, device, Tensor(out), Tensor(x),
+  return call("ct_rotary", run_rotary, check_rotary, device, Tensor(out), Tensor(x),
               Tensor(positions), head_size, theta);
 }
 
 int32_t ct_dynamic_convolution(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* taps,
                                ct_tensor* state, ct_tensor* segments, ct_tensor* slots) {
-  return call("ct_dynamic_convolution", &KernelTable::dynamic_convolution,
+  return call("ct_dynamic_convolution", run_dynamic_convolution,
               check_dynamic_convolution, device, Tensor(out), Tensor(x), Tensor(taps),
               Tensor(state), Tensor(segments), Tensor(slots));
 }
@@ -72,20 +82,20 @@ int32_t ct_dynamic_convolution(ct_device* device, ct_tensor* out, ct_tensor* x, 
 int32_t ct_gated_delta(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* k, ct_tensor* v,
                        ct_tensor* a, ct_tensor* b, ct_tensor* a_log, ct_tensor* dt_bias,
                        ct_tensor* state, ct_tensor* segments, ct_tensor* slots, uint32_t chunk) {
-  return call("ct_gated_delta", &KernelTable::gated_delta, check_gated_delta, device, Tensor(out),
+  return call("ct_gated_delta", run_gated_delta, check_gated_delta, device, Tensor(out),
               Tensor(q), Tensor(k), Tensor(v), Tensor(a), Tensor(b), Tensor(a_log),
               Tensor(dt_bias), Tensor(state), Tensor(segments), Tensor(slots), chunk);
 }
 
 int32_t ct_gated_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* gate,
                       ct_tensor* weight, float epsilon) {
-  return call("ct_gated_norm", &KernelTable::gated_norm, check_gated_norm, device, Tensor(out),
+  return call("ct_gated_norm", run_gated_norm, check_gated_norm, device, Tensor(out),
               Tensor(x), Tensor(gate), Tensor(weight), epsilon);
 }
 
 int32_t ct_cache_append(ct_device* device, ct_tensor* keys, ct_tensor* values, ct_tensor* k,
                         ct_tensor* v, ct_tensor* rows, ct_tensor* bounds) {
-  return call("ct_cache_append", &KernelTable::cache_append, check_cache_append, device,
+  return call("ct_cache_append", run_cache_append, check_cache_append, device,
               Tensor(keys), Tensor(values), Tensor(k), Tensor(v), Tensor(rows), Tensor(bounds));
 }
 
@@ -93,7 +103,7 @@ int32_t ct_attention(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor*
                      ct_tensor* values, ct_tensor* positions, ct_tensor* segments,
                      ct_tensor* pages, ct_tensor* starts, ct_tensor* shifts, uint32_t head_size,
                      uint32_t window, float theta) {
-  return call("ct_attention", &KernelTable::attention, check_attention, device, Tensor(out),
+  return call("ct_attention", run_attention, check_attention, device, Tensor(out),
               Tensor(q), Tensor(keys), Tensor(values), Tensor(positions), Tensor(segments),
               Tensor(pages), Tensor(starts), Tensor(shifts), head_size, window, theta);
 }
@@ -101,7 +111,7 @@ int32_t ct_attention(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor*
 int32_t ct_page_scores(ct_device* device, ct_tensor* scores, ct_tensor* q, ct_tensor* bounds,
                        ct_tensor* positions, ct_tensor* segments, ct_tensor* pages,
                        ct_tensor* starts, ct_tensor* shifts, uint32_t head_size, float theta) {
-  return call("ct_page_scores", &KernelTable::page_scores, check_page_scores, device,
+  return call("ct_page_scores", run_page_scores, check_page_scores, device,
               Tensor(scores), Tensor(q), Tensor(bounds), Tensor(positions), Tensor(segments),
               Tensor(pages), Tensor(starts), Tensor(shifts), head_size, theta);
 }
@@ -109,32 +119,34 @@ int32_t ct_page_scores(ct_device* device, ct_tensor* scores, ct_tensor* q, ct_te
 int32_t ct_select_pages(ct_device* device, ct_tensor* chosen_pages, ct_tensor* chosen_starts,
                         ct_tensor* chosen_shifts, ct_tensor* scores, ct_tensor* pages,
                         ct_tensor* starts, ct_tensor* shifts, uint32_t recent) {
-  return call("ct_select_pages", &KernelTable::select_pages, check_select_pages, device,
-              Tensor(chosen_pages), Tensor(chosen_starts), Tensor(chosen_shifts), Tensor(scores),
-              Tensor(pages), Tensor(starts), Tensor(shifts), recent);
+  return call_writing({chosen_pages, chosen_starts, chosen_shifts}, "ct_select_pages",
+                      run_select_pages, check_select_pages, device, Tensor(chosen_pages),
+                      Tensor(chosen_starts), Tensor(chosen_shifts), Tensor(scores), Tensor(pages),
+                      Tensor(starts), Tensor(shifts), recent);
 }
 
 int32_t ct_gather_rows(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* rows) {
-  return call("ct_gather_rows", &KernelTable::gather_rows, check_gather_rows, device, Tensor(out),
+  return call("ct_gather_rows", run_gather_rows, check_gather_rows, device, Tensor(out),
               Tensor(x), Tensor(rows));
 }
 
 int32_t ct_scatter_rows(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* rows) {
-  return call("ct_scatter_rows", &KernelTable::scatter_rows, check_scatter_rows, device,
+  return call("ct_scatter_rows", run_scatter_rows, check_scatter_rows, device,
               Tensor(out), Tensor(x), Tensor(rows));
 }
 
 int32_t ct_argmax(ct_device* device, ct_tensor* out, ct_tensor* x) {
-  return call("ct_argmax", &KernelTable::argmax, check_argmax, device, Tensor(out), Tensor(x));
+  return call_writing({out}, "ct_argmax", run_argmax, check_argmax, device, Tensor(out),
+                      Tensor(x));
 }
 
 int32_t ct_top_k(ct_device* device, ct_tensor* values, ct_tensor* indices, ct_tensor* x) {
-  return call("ct_top_k", &KernelTable::top_k, check_top_k, device, Tensor(values),
-              Tensor(indices), Tensor(x));
+  return call_writing({indices}, "ct_top_k", run_top_k, check_top_k, device, Tensor(values),
+                      Tensor(indices), Tensor(x));
 }
 
 int32_t ct_log_sum_exp(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* scales) {
-  return call("ct_log_sum_exp", &KernelTable::log_sum_exp, check_log_sum_exp, device, Tensor(out),
+  return call("ct_log_sum_exp", run_log_sum_exp, check_log_sum_exp, device, Tensor(out),
               Tensor(x), Tensor(scales));
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../common/status.h"
+#include "status.h"
 
 namespace ct {
 namespace {

@@ -7,11 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../common/operands.h"
-#include "../common/packed.h"
-#include "../common/status.h"
+#include "backend.h"
 #include "device.h"
 #include "file.h"
+#include "operands.h"
+#include "packed.h"
+#include "status.h"
 
 using namespace ct;
 
@@ -181,7 +182,7 @@ bool convert_pieces(ct_device* device, const ct_file* file, const ConvertArgs& a
     ConvertArgs args = all;
     args.out = rows_of(all.out, row, count);
     args.source += row * all.source_stride;
-    if (!device->kernels->convert(device->pool, args)) return false;
+    if (!convert_elements(device, args)) return false;
     release_pages(file, args.source, count * all.source_stride);
     return true;
   });
@@ -193,7 +194,7 @@ bool repack_pieces(ct_device* device, const Quantized& source, const RepackArgs&
     args.out = rows_of(all.out, row, count);
     args.codes += row * all.codes_stride;
     args.scales += row * all.scales_stride;
-    if (!device->kernels->repack(device->pool, args)) return false;
+    if (!repack_elements(device, args)) return false;
     release_pages(source.codes_file, args.codes, count * all.codes_stride);
     release_pages(source.scales_file, args.scales, count * all.scales_stride);
     return true;

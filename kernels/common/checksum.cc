@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "../common/status.h"
+#include "status.h"
 
 namespace ct {
 namespace {

@@ -1,0 +1,56 @@
+// What common/ asks of the backend that it is linked with.
+#pragma once
+#include <stdint.h>
+
+#include "arguments.h"
+#include "file.h"
+#include "tensor.h"
+
+namespace ct {
+
+constexpr uint32_t names_bytes = 128;
+
+// The names of the instruction sets, best first, separated by spaces.
+void list_instruction_sets(char (&names)[names_bytes]);
+
+enum class Opening { made, unknown, no_memory };
+
+// A device for "auto" or one of the names; its threads are not started yet.
+Opening make_device(ct_device** device, const char* instruction_set);
+void destroy_device(ct_device* device);
+
+// Zeroed memory of `bytes` bytes for `data`.
+bool allocate_memory(ct_buffer* buffer);
+void free_memory(ct_buffer* buffer);
+
+// Memory for `data` that begins as the contents of a whole file. False, with the error set, where
+// that fails or the device cannot do it.
+bool map_contents(ct_buffer* buffer, const ct_file* file);
+
+// The bytes of a buffer as they are; null, with the error set, where the host cannot read them.
+const unsigned char* host_bytes(const ct_buffer& buffer, const char* call);
+
+// ct_device_measure() of arguments that were checked: -1, with the error set, where the device has
+// no such limit.
+float measure_limit(ct_device* device, uint32_t limit, ct_buffer* memory);
+
+// rows × columns elements from or to dense memory of the host, or zeros; not packed weights. False
+// with the error set where the device fails.
+bool write_elements(const ct_tensor& tensor, const void* from);
+bool read_elements(const ct_tensor& tensor, void* to);
+bool zero_elements(const ct_tensor& tensor);
+
+// Fill a tensor from memory of the host, or write what packed weights stand for to it. `out` and
+// `weight` are the tensor's. False, with the error set, without memory or where the device fails.
+bool convert_elements(ct_device* device, const ConvertArgs& args);
+bool repack_elements(ct_device* device, const RepackArgs& args);
+bool unpack_elements(ct_device* device, const UnpackArgs& args);
+
+// What an index operand holds, to be checked: `tensor.data` where the host can read it. Null where
+// only the device knows, because a kernel has written it.
+const int32_t* index_values(const ct_tensor& tensor);
+
+// A kernel has written indices to this operand.
+void forget_indices(const ct_tensor& tensor);
+
+}  // namespace ct

@@ -1,0 +1,32 @@
+// The name of every kernel, in the order in which the host counts them.
+#pragma once
+
+#define CT_KERNELS(X)      \
+  X(add)                   \
+  X(silu)                  \
+  X(swiglu)                \
+  X(rms_norm)              \
+  X(gated_norm)            \
+  X(gather_rows_f32)       \
+  X(gather_rows_bf16)      \
+  X(gather_rows_packed)    \
+  X(scatter_rows)          \
+  X(linear_f32)            \
+  X(linear_bf16)           \
+  X(round_input)           \
+  X(linear_packed)         \
+  X(rotary)                \
+  X(dynamic_convolution)   \
+  X(convolution_state)     \
+  X(gated_delta_f32)       \
+  X(gated_delta_bf16)      \
+  X(cache_append_f32)      \
+  X(cache_append_bf16)     \
+  X(attention_f32)         \
+  X(attention_bf16)        \
+  X(join_attention)        \
+  X(page_limits)           \
+  X(page_scores)           \
+  X(select_pages)          \
+  X(top_k)                 \
+  X(log_sum_exp)

@@ -1,0 +1,22 @@
+// Every kernel; a prelude stands before.
+#pragma once
+#include "numbers.h"
+#include "packed_weights.h"
+#include "sizes.h"
+#include "turns.h"
+
+#include "attention.h"
+#include "cache_append.h"
+#include "dynamic_convolution.h"
+#include "elementwise.h"
+#include "gated_delta.h"
+#include "gated_norm.h"
+#include "linear.h"
+#include "linear_packed.h"
+#include "log_sum_exp.h"
+#include "page_scores.h"
+#include "rms_norm.h"
+#include "rotary.h"
+#include "rows.h"
+#include "select_pages.h"
+#include "top_k.h"

@@ -1,0 +1,67 @@
+// The words of kernels for the emulator. See prelude_cuda.h for what each means.
+#pragma once
+#include <stdint.h>
+#include <string.h>
+
+#include <cmath>
+
+#include "../emulator/pointers.h"
+
+#define KERNEL(name, Sizes, ...)                                                           \
+  static void kernel_##name([[maybe_unused]] const Sizes& sizes,                            \
+                            [[maybe_unused]] const ct::Place& thread_place, __VA_ARGS__)
+#define BUFFER(index, type, name) ct::Global<type> name
+#define GLOBAL(type) ct::Global<type>
+#define SHARED(type, name, count) \
+  const ct::Shared<type> name(ct::Block::current().take_shared(sizeof(type) * (count)), count)
+#define SHARED_POINTER(type) ct::Shared<type>
+#define SIZES(type) const type&
+#define DEVICE inline
+#define CONSTANT constexpr
+#define UNROLL
+#define THREAD thread_place.thread
+#define BLOCK_X thread_place.block.x
+#define BLOCK_Y thread_place.block.y
+#define BLOCK_Z thread_place.block.z
+
+using std::cos;
+using std::exp;
+using std::fabs;
+using std::log;
+using std::rint;
+using std::sin;
+using std::sqrt;
+
+inline void barrier(uint32_t line = __builtin_LINE()) { ct::Block::current().wait_for_block(line); }
+
+inline float float_of(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+inline uint32_t bits_of(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+inline uint32_t shuffle_xor(uint32_t x, uint32_t mask, uint32_t line = __builtin_LINE()) {
+  return ct::Block::current().exchange(x, mask, line);
+}
+
+inline float shuffle_xor(float x, uint32_t mask, uint32_t line = __builtin_LINE()) {
+  return float_of(shuffle_xor(bits_of(x), mask, line));
+}
+
+// Rounded once or twice, whichever is faster.
+inline float multiply_add(float x, float y, float z) { return x * y + z; }
+
+// Rounded once, on every device.
+inline float fused_multiply_add(float x, float y, float z) { return std::fma(x, y, z); }
+
+// sum + the products of the four bytes, which are signed.
+inline int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
+  for (uint32_t shift = 0; shift < 32; shift += 8) sum += int8_t(x >> shift) * int8_t(y >> shift);
+  return sum;
+}

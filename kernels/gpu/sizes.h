@@ -1,0 +1,142 @@
+// What the host and the kernels have to agree on, and what each kernel is told besides its buffers.
+// A stride counts the elements from one row of a matrix to the next.
+#pragma once
+#if !defined(__METAL_VERSION__)
+#include <stdint.h>
+#endif
+
+#define CT_WARP_THREADS 32
+#define CT_BLOCK_THREADS 128  // where a kernel does not say otherwise
+#define CT_MOST_HEAD_SIZE 256  // of attention and rotary
+#define CT_ATTENTION_SPAN 32  // entries of a table that a warp reads
+#define CT_DELTA_COLUMNS 16  // of a head's state that a block has
+#define CT_DELTA_MOST_KEYS 256  // of a head
+
+struct ElementwiseSizes {
+  uint64_t out_stride, x_stride, y_stride;
+  uint32_t columns;
+};
+
+struct NormSizes {
+  uint64_t out_stride, x_stride;
+  uint32_t head_size;
+  float epsilon;
+};
+
+struct GatedNormSizes {
+  uint64_t out_stride, x_stride, gate_stride;
+  uint32_t head_size;
+  float epsilon;
+};
+
+struct RowsSizes {
+  uint64_t out_stride, x_stride;
+  uint32_t columns;
+};
+
+// How packed weights lie in memory: see common/packed.h. All but group and bits count words of 32
+// bits.
+struct PackedSizes {
+  uint64_t block_words, scale_words;
+  uint32_t group, bits;
+};
+
+struct PackedRowsSizes {
+  PackedSizes packed;
+  uint64_t out_stride;
+  uint32_t columns;
+};
+
+struct LinearSizes {
+  uint64_t out_stride, x_stride, weight_stride;
+  uint32_t inputs, outputs;
+  uint32_t has_bias;
+};
+
+struct RoundInputSizes {
+  uint64_t x_stride;
+  uint32_t columns, group;
+};
+
+struct LinearPackedSizes {
+  PackedSizes packed;
+  uint64_t out_stride;
+  uint32_t inputs, outputs;
+  uint32_t has_bias;
+};
+
+struct RotarySizes {
+  uint64_t out_stride, x_stride;
+  uint32_t pairs;  // of all heads
+  uint32_t half_size;  // of a head
+  float frequencies[CT_MOST_HEAD_SIZE / 2];
+};
+
+struct ConvolutionSizes {
+  uint64_t out_stride, x_stride, taps_stride, state_stride;
+  uint32_t channels, width, segments;
+};
+
+struct GatedDeltaSizes {
+  uint64_t out_stride, q_stride, k_stride, v_stride, a_stride, b_stride, state_stride;
+  uint32_t key_size, value_size;
+};
+
+struct CacheAppendSizes {
+  uint64_t keys_stride, values_stride, k_stride, v_stride, bounds_stride;
+  uint32_t columns, rows;
+  uint32_t page_tokens;
+  uint32_t has_bounds;
+};
+
+struct TableSizes {
+  uint64_t pages_stride, starts_stride, shifts_stride;
+  uint32_t width;
+};
+
+struct AttentionSizes {
+  TableSizes table;
+  uint64_t q_stride, keys_stride, values_stride;
+  uint32_t segments, spans;
+  uint32_t heads, group;  // query heads: of all, of a kv head
+  uint32_t head_size, window;
+  float scale;
+  float frequencies[CT_MOST_HEAD_SIZE / 2];
+};
+
+struct JoinAttentionSizes {
+  uint64_t out_stride;
+  uint32_t spans, heads, head_size;
+};
+
+struct PageLimitsSizes {
+  TableSizes table;
+  uint64_t q_stride, bounds_stride;
+  uint32_t segments;
+  uint32_t heads, group;  // query heads: of all, of a kv head
+  uint32_t head_size, bounds_columns;
+  float scale;
+  float frequencies[CT_MOST_HEAD_SIZE / 2];
+};
+
+struct PageScoresSizes {
+  uint64_t scores_stride;
+  uint32_t width, heads;
+};
+
+struct SelectPagesSizes {
+  TableSizes table, chosen;
+  uint64_t scores_stride;
+  uint32_t recent;
+};
+
+struct TopKSizes {
+  uint64_t values_stride, indices_stride, x_stride;
+  uint32_t columns, count;
+  uint32_t has_values;
+};
+
+struct LogSumExpSizes {
+  uint64_t x_stride;
+  uint32_t columns;
+};

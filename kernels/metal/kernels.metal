@@ -1,0 +1,4 @@
+// The kernels of gpu/ for Metal.
+#include "../gpu/prelude_metal.h"
+
+#include "../gpu/kernels.h"

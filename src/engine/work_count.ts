@@ -1,0 +1,35 @@
+/**
+ * Counts what an engine does.
+ *
+ * @module
+ */
+import type { EngineWork } from "../options.ts";
+
+/** What an engine has done so far. Its parts count up; others read. */
+export class WorkCount {
+  #passes = 0;
+  #sessions = 0;
+  #tokens = 0;
+  #milliseconds = 0;
+  /** Bytes of the states that are kept for prompts that begin alike. */
+  keptBytes = 0;
+
+  /** Counts a pass over these segments. */
+  pass(segments: readonly { readonly tokens: ArrayLike<number> }[], milliseconds: number): void {
+    this.#passes++;
+    this.#sessions += segments.length;
+    for (const { tokens } of segments) this.#tokens += tokens.length;
+    this.#milliseconds += milliseconds;
+  }
+
+  /** A copy of all counts. */
+  get report(): EngineWork {
+    return {
+      passes: this.#passes,
+      sessions: this.#sessions,
+      tokens: this.#tokens,
+      milliseconds: this.#milliseconds,
+      keptBytes: this.keptBytes,
+    };
+  }
+}

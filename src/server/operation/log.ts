@@ -1,0 +1,44 @@
+/**
+ * What a server tells of itself, as objects for programs to read.
+ *
+ * @module
+ */
+import type { RequestRecord } from "./record.ts";
+
+/**
+ * A line of the log. `event` is `listening`, `ready`, `request`, `failure`, `draining`, or
+ * `stopped`; the other fields depend on it.
+ */
+export interface LogEntry {
+  readonly level: "info" | "error";
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+/** Writes an entry to standard error, as a line of JSON with the time before it. */
+export function writeEntry(entry: LogEntry): void {
+  console.error(JSON.stringify({ time: new Date().toISOString(), ...entry }));
+}
+
+/** The entry of a request that has ended. Of its text there is nothing, unless `withBody`. */
+export function requestEntry(record: RequestRecord, withBody: boolean): LogEntry {
+  const { status, end } = record;
+  const milliseconds = (time: number | undefined) =>
+    time === undefined ? undefined : Math.round((time - record.startedAt) * 10) / 10;
+  return {
+    level: status >= 500 || end === "failed" ? "error" : "info",
+    event: "request",
+    method: record.method,
+    route: record.route ?? null,
+    status,
+    ms: milliseconds(performance.now()),
+    first_token_ms: milliseconds(record.firstTokenAt),
+    prompt_tokens: record.promptTokens,
+    cached_tokens: record.cachedTokens,
+    generated_tokens: record.generatedTokens,
+    session: record.session,
+    key: record.key,
+    stream: end,
+    body: withBody ? record.body : undefined,
+  };
+}

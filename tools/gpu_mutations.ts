@@ -1,0 +1,178 @@
+/**
+ * The faults that `mutate.ts` plants in the kernels of GPUs, and in what calls them.
+ *
+ * @module
+ */
+import type { Mutation } from "./mutations.ts";
+
+/** Faults that the emulator must notice. */
+export const GPU: readonly Mutation[] = [
+  {
+    file: "gpu/elementwise.h",
+    find: "silu(gate[row * sizes.x_stride + c]) * up[row * sizes.y_stride + c]",
+    replace: "silu(gate[row * sizes.x_stride + c]) * up[row * sizes.x_stride + c]",
+    why: "up has the stride of gate",
+  },
+  {
+    file: "gpu/rms_norm.h",
+    find: "block_sum(squares, parts, THREAD) / float(sizes.head_size)",
+    replace: "warp_sum(squares) / float(sizes.head_size)",
+    why: "the mean is that of a warp",
+  },
+  {
+    file: "gpu/rms_norm.h",
+    find: "first = BLOCK_Y * sizes.head_size;",
+    replace: "first = 0 * sizes.head_size;",
+    why: "every head of rms_norm is the first",
+  },
+  {
+    file: "gpu/numbers.h",
+    find: `  x = warp_sum(x);
+  barrier();  // parts may still be read
+  if (thread_index % warp_size == 0) parts[thread_index / warp_size] = x;
+  barrier();`,
+    replace: `  x = warp_sum(x);
+  barrier();  // parts may still be read
+  if (thread_index % warp_size == 0) parts[thread_index / warp_size] = x;`,
+    why: "parts of a sum are read before they are written",
+  },
+  {
+    file: "gpu/numbers.h",
+    find: `  x = warp_sum(x);
+  barrier();  // parts may still be read`,
+    replace: "  x = warp_sum(x);",
+    why: "parts of a sum are overwritten before they are read",
+  },
+  {
+    file: "gpu/numbers.h",
+    find: "(bits + 0x7fffu + (bits >> 16 & 1u)) >> 16",
+    replace: "(bits + 0x8000u) >> 16",
+    why: "ties are rounded up",
+  },
+  {
+    file: "gpu/gated_norm.h",
+    find: "* silu(gates[c])",
+    replace: "* sigmoid(gates[c])",
+    why: "another gate",
+  },
+  {
+    file: "gpu/packed_weights.h",
+    find: "place % 2 ? pair & 0xffff0000u : pair << 16",
+    replace: "place % 2 ? pair << 16 : pair & 0xffff0000u",
+    why: "scales of neighbours are exchanged",
+  },
+  {
+    file: "gpu/linear.h",
+    find: "if (sizes.has_bias) total += bias[output];",
+    replace: "",
+    why: "linear forgets the bias",
+  },
+  {
+    file: "gpu/linear_packed.h",
+    find: "totals[THREAD] = total;\n  barrier();",
+    replace: "totals[THREAD] = total;",
+    why: "sums are added before they are there",
+  },
+  {
+    file: "gpu/linear_packed.h",
+    find: "return sum - 8 * codes_sum;",
+    replace: "return sum - 7 * codes_sum;",
+    why: "codes of 4 bits count from another zero",
+  },
+  {
+    file: "gpu/turns.h",
+    find: "fused_multiply_add(low, frequency, -low_angle)",
+    replace: "0.0f",
+    why: "what an angle is rounded by is lost",
+  },
+  {
+    file: "gpu/rotary.h",
+    find: "position < rotary_rounded_positions ? turn_by(float(position) * frequency)",
+    replace: "position < 0 ? turn_by(float(position) * frequency)",
+    why: "angles are not rounded as in training",
+  },
+  {
+    file: "gpu/dynamic_convolution.h",
+    find: "for (uint32_t r = 0; r + 1 < sizes.width; ++r) {",
+    replace: "for (uint32_t r = sizes.width - 1; r-- > 0;) {",
+    why: "old inputs are overwritten before they are moved",
+  },
+  {
+    file: "gpu/gated_delta.h",
+    find: "  shared.changes[thread_index] = change;\n  barrier();",
+    replace: "  shared.changes[thread_index] = change;",
+    why: "changes are added before they are there",
+  },
+  {
+    file: "gpu/gated_delta.h",
+    find: "alpha * shared.state[place]",
+    replace: "shared.state[place]",
+    why: "the state does not decay",
+  },
+  {
+    file: "gpu/cache_append.h",
+    find: "const bool begins = row % sizes.page_tokens == 0;",
+    replace: "const bool begins = false;",
+    why: "a page keeps the bounds of the one before",
+  },
+  {
+    file: "gpu/attention.h",
+    find: "if (next < list.width) stop = lesser(stop, uint32_t(list.starts[next]));",
+    replace: "",
+    why: "a page does not end where the next begins",
+  },
+  {
+    file: "gpu/attention.h",
+    find: "sum = sum * factor + warp_sum(weight) * 0.5f;",
+    replace: "sum = sum + warp_sum(weight) * 0.5f;",
+    why: "earlier weights are not brought to the new greatest",
+  },
+  {
+    file: "gpu/attention.h",
+    find: "shared.weights[lane] = weight;\n    barrier();",
+    replace: "shared.weights[lane] = weight;",
+    why: "weights are used before they are there",
+  },
+  {
+    file: "gpu/page_scores.h",
+    find: "to[e] = limit > -infinity() ? limit - most : limit;",
+    replace: "to[e] = limit;",
+    why: "limits are not relative to the greatest",
+  },
+  {
+    file: "gpu/select_pages.h",
+    find: "const bool is_free = place > 0 && place < found - recent;",
+    replace: "const bool is_free = place < found - recent;",
+    why: "the first page takes the place of another",
+  },
+  {
+    file: "gpu/select_pages.h",
+    find: "  }\n  barrier();",
+    replace: "  }",
+    why: "marks are counted before they are made",
+  },
+  {
+    file: "gpu/order.h",
+    find: "x.key == y.key && x.index < y.index",
+    replace: "x.key == y.key && x.index > y.index",
+    why: "of equal ones the last is chosen",
+  },
+  {
+    file: "gpu/log_sum_exp.h",
+    find: "fabs(most) < infinity() ? most : 0.0f",
+    replace: "most",
+    why: "infinity becomes NaN",
+  },
+  {
+    file: "gpu/host/recurrent.cc",
+    find: "{args.out.stride,   args.q.stride, args.k.stride,",
+    replace: "{args.out.stride,   args.k.stride, args.q.stride,",
+    why: "q and k have each other's strides",
+  },
+  {
+    file: "gpu/host/linear.cc",
+    find: "{blocks_for(outputs, packed_rows), rows, 1, block_threads}",
+    replace: "{outputs / packed_rows, rows, 1, block_threads}",
+    why: "the last outputs are not computed",
+  },
+];
