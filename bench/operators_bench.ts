@@ -1,5 +1,6 @@
 /**
- * Every heavy operator at the shapes of the 2B model. Run with `deno bench -A
+ * Every heavy operator at the shapes of the 2B model, matrix products at those of the 4B model too.
+ * Run with `deno bench -A
  * bench/operators_bench.ts`; the table that follows Deno's own says GB/s for one token and GFLOP/s
  * for many.
  *
@@ -8,7 +9,7 @@
 import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import { ensureLibrary } from "../kernels/build.ts";
-import type { ElementType, Tensor } from "../src/ops.ts";
+import type { ElementType, PackedType, Tensor } from "../src/ops.ts";
 
 await ensureLibrary();
 const device = Device.open({});
@@ -40,13 +41,18 @@ globalThis.addEventListener("unload", () => {
 });
 
 /** A tensor of small repeatable numbers. */
-function filled(rows: number, columns: number, type: ElementType = "f32"): Tensor {
-  const tensor = ops.tensor(type, rows, columns);
+function filled(
+  rows: number,
+  columns: number,
+  type: ElementType | PackedType = "f32",
+): Tensor {
+  const isPacked = type === "q8" || type === "q4";
+  const tensor = isPacked ? ops.packed(type, rows, columns, 64) : ops.tensor(type, rows, columns);
   const values = Float32Array.from(
     { length: rows * columns },
     (_, i) => ((i * 7919) % 1999) / 1000 - 1,
   );
-  if (type === "f32") ops.write(tensor, values);
+  if (type !== "bf16") ops.write(tensor, values);
   else ops.write(tensor, Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16));
   return tensor;
 }
@@ -59,14 +65,20 @@ function indices(values: readonly number[]): Tensor {
 
 const D = 1536;
 const ROWS = [1, 64];
+const MATRICES = [
+  ["2B mlp up", 17920, D],
+  ["2B mlp down", D, 8960],
+  ["4B mlp up", 22016, 2048],
+  ["4B mlp down", 2048, 11008],
+] as const;
 
-for (const type of ["bf16", "f32"] as const) {
-  for (const [name, outputs, inputs] of [["mlp up", 17920, D], ["mlp down", D, 8960]] as const) {
+for (const type of ["f32", "bf16", "q8", "q4"] as const) {
+  for (const [name, outputs, inputs] of MATRICES) {
     const weight = filled(outputs, inputs, type);
-    for (const rows of ROWS) {
+    const bytes = ops.memoryOf(weight).bytes;
+    for (const rows of [1, 4, 64]) {
       const out = ops.tensor("f32", rows, outputs);
       const x = filled(rows, inputs);
-      const bytes = outputs * inputs * (type === "bf16" ? 2 : 4);
       const [unit, work] = rows === 1
         ? ["GB/s", bytes] as const
         : ["GFLOP/s", 2 * rows * outputs * inputs] as const;

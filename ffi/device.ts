@@ -4,7 +4,24 @@
  * @module
  */
 import type { Backend } from "../kernels/build.ts";
+import { Buffer } from "./buffer.ts";
 import { cString, type Handle, isUint32, type Library, library, textFrom } from "./library.ts";
+
+/** The header's numbers of what can be measured, in the order of {@linkcode DeviceLimits}. */
+export const LIMIT_NUMBERS = [0, 1, 2] as const;
+
+/** Much more than any cache holds. */
+const LIMIT_BYTES = 512 * 2 ** 20;
+
+/** What a device can do at most, to hold measurements against. */
+export interface DeviceLimits {
+  /** Bytes read from memory, in 10^9 a second. */
+  readonly readGbS: number;
+  /** Multiply-adds in f32, with which bf16 is multiplied, too: 10^9 operations a second. */
+  readonly f32GflopS: number;
+  /** The products of packed weights: 10^9 operations a second. */
+  readonly int8GopS: number;
+}
 
 /** How a device is opened. */
 export interface DeviceOptions {
@@ -74,6 +91,27 @@ export class Device implements Disposable {
   get handle(): Handle {
     if (this.#handle) return this.#handle;
     throw new Error("The device is closed; open another");
+  }
+
+  /**
+   * What the device can do at most: see {@linkcode DeviceLimits}. Takes about a second.
+   *
+   * @throws {Error} It has no such limits: the emulator has none.
+   */
+  measure(): DeviceLimits {
+    const memory = Buffer.create(this, LIMIT_BYTES);
+    memory.retain();
+    try {
+      const [readGbS, f32GflopS, int8GopS] = LIMIT_NUMBERS.map((limit) => {
+        const { ct_device_measure } = this.library.functions;
+        const rate = ct_device_measure(this.handle, limit, memory.handle);
+        if (rate < 0) throw this.library.lastError();
+        return rate;
+      }) as [number, number, number];
+      return { readGbS, f32GflopS, int8GopS };
+    } finally {
+      memory.release();
+    }
   }
 
   [Symbol.dispose](): void {

@@ -3,10 +3,19 @@
  *
  * @module
  */
-import type { ElementType, Ops, PackedRange, PackedType, Tensor, WeightRange } from "../src/ops.ts";
+import type {
+  ElementType,
+  PackedRange,
+  PackedType,
+  Tensor,
+  WeightFile,
+  WeightRange,
+} from "../src/ops.ts";
+import type { MemoryOps, WeightMemory } from "../src/weight_memory.ts";
 import type { Device } from "./device.ts";
 import { NativeFile } from "./file.ts";
 import type { Functions } from "./library.ts";
+import { NativeMemory } from "./mapped_memory.ts";
 import { NativeTensor, TYPE_NUMBERS } from "./tensor.ts";
 
 const ARRAYS = {
@@ -19,10 +28,8 @@ const ARRAYS = {
 
 const { handleOf } = NativeTensor;
 
-/**
- * The operators on a device. What they do stands at {@linkcode Ops}; the library checks every size.
- */
-export class NativeOps implements Ops {
+/** The operators on a device, as `Ops` and `MemoryOps` tell; the library checks every size. */
+export class NativeOps implements MemoryOps {
   readonly #device: Device;
   readonly #library: Functions;
 
@@ -60,6 +67,14 @@ export class NativeOps implements Ops {
 
   openFile(path: string): NativeFile {
     return new NativeFile(this.#device.library, path);
+  }
+
+  memoryOf(tensor: Tensor): WeightMemory {
+    return NativeTensor.bufferOf(tensor);
+  }
+
+  map(file: WeightFile): NativeMemory {
+    return new NativeMemory(this.#device, file);
   }
 
   load(tensor: Tensor, { file, offset, type, rowStep }: WeightRange): void {

@@ -14,8 +14,12 @@ export const SYMBOLS = {
   ct_device_close: { parameters: ["pointer"], result: "i32" },
   ct_device_describe: { parameters: ["pointer", "buffer", "u32"], result: "u32" },
   ct_device_threads: { parameters: ["pointer"], result: "u32" },
+  ct_device_measure: { parameters: ["pointer", "u32", "pointer"], result: "f32" },
 
   ct_buffer_create: { parameters: ["pointer", "u64"], result: "pointer" },
+  ct_buffer_map: { parameters: ["pointer", "pointer"], result: "pointer" },
+  ct_buffer_read: { parameters: ["pointer", "u64", "buffer", "u64"], result: "i32" },
+  ct_buffer_checksum: { parameters: ["pointer", "u64", "u64"], result: "u64" },
   ct_buffer_free: { parameters: ["pointer"], result: "i32" },
   ct_tensor_create: {
     parameters: ["pointer", "u32", "u64", "u32", "u32", "u32"],

@@ -26,7 +26,7 @@ export const TYPE_NUMBERS: Readonly<Record<ElementType | FileElementType | Packe
 };
 
 /** A view of a buffer: element (r, c) stands `r · stride + c` elements after the first. */
-interface View {
+export interface View {
   readonly type: ElementType;
   readonly offset: number; // bytes
   readonly rows: number;
@@ -35,7 +35,7 @@ interface View {
 }
 
 /** A view of packed weights, as they lie in memory. */
-interface PackedView {
+export interface PackedView {
   readonly type: PackedType;
   readonly offset: number; // bytes
   readonly rows: number;
@@ -73,7 +73,7 @@ export class NativeTensor implements Tensor {
   }
 
   static #create(device: Device, bytes: number, view: View | PackedView): NativeTensor {
-    const buffer = new Buffer(device, bytes);
+    const buffer = Buffer.create(device, bytes);
     // Counted while the tensor is made, so that a failure frees it.
     buffer.retain();
     try {
@@ -81,6 +81,17 @@ export class NativeTensor implements Tensor {
     } finally {
       buffer.release();
     }
+  }
+
+  /** For `ffi/` alone: a view of a buffer. */
+  static at(buffer: Buffer, view: View | PackedView): NativeTensor {
+    return new NativeTensor(buffer, view);
+  }
+
+  /** For `ffi/` alone: the buffer of a tensor of these operators that is not disposed. */
+  static bufferOf(tensor: Tensor): Buffer {
+    NativeTensor.handleOf(tensor);
+    return (tensor as NativeTensor).#buffer;
   }
 
   private constructor(buffer: Buffer, view: View | PackedView) {

@@ -84,7 +84,7 @@ const READ_ALONG: Readonly<Record<Backend, readonly string[]>> = {
   emulator: ["include", "cpu", "gpu"],
 };
 // The CPU's operators are included by cpu/target.cc, once for each instruction set.
-const CPU_HOST_SOURCES = ["device", "instruction_sets", "operators"];
+const CPU_HOST_SOURCES = ["device", "instruction_sets", "measure", "operators"];
 
 /** Path of the library that {@linkcode buildLibrary} makes by default. */
 export function libraryPath(backend: Backend): string {

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { Device } from "../ffi/device.ts";
 import type { ModelConfig } from "./config.ts";
 import { tensorShapes } from "./model/tensor_shapes.ts";
 import { ELEMENT_BYTES } from "./ops.ts";
 import type { Runtime } from "./runtime.ts";
+import type { Session } from "./session.ts";
 
 /** What {@linkcode benchmark} measures. */
 export interface BenchmarkOptions {
@@ -16,43 +18,58 @@ export interface BenchmarkOptions {
   readonly generate: number;
   /** Tokens in the session before the timing begins. */
   readonly depths: readonly number[];
+  /** Sessions that generate together, at most those of the runtime. */
+  readonly batches: readonly number[];
   readonly repetitions: number;
 }
 
-/** Mean and standard deviation over the repetitions. */
+/** Mean over the repetitions, and standard deviation. */
 export interface Rate {
-  readonly mean: number;
-  readonly deviation: number;
+  readonly tokens_per_second: number;
+  readonly tokens_per_second_sd: number;
 }
 
 /** Result for prompts: one session, a piece of the prompt in each pass. */
-export interface PrefillResult {
+export interface PrefillResult extends Rate {
   readonly depth: number;
   readonly tokens: number;
-  readonly tokens_per_second: Rate;
   readonly gflop_s: number;
+  /** Of the operations that the weights' type allows. */
+  readonly fraction_of_limit: number;
 }
 
-/** Result for generation: one session, tokenization excluded, sampling included. */
-export interface DecodeResult {
+/** Result for generation: all sessions together, tokenization excluded, sampling included. */
+export interface DecodeResult extends Rate {
   readonly depth: number;
   readonly tokens: number;
   readonly batch: number;
-  readonly tokens_per_second: Rate;
   readonly ms_per_token: { readonly p50: number; readonly p99: number };
   readonly bytes_per_token: number;
   readonly gb_s: number;
+  /** Of the bytes that memory gives. */
+  readonly fraction_of_limit: number;
+}
+
+/** What the machine can do at most, measured in the same run. */
+export interface Limits {
+  readonly read_gb_s: number;
+  /** The kernels multiply bf16 as f32. */
+  readonly bf16_gflop_s: number;
+  readonly int8_gop_s: number;
 }
 
 /** All that was measured. */
 export interface BenchmarkReport {
   readonly machine: { os: string; arch: string; instruction_set: string; threads: number };
+  readonly limits: Limits;
   readonly model: {
-    name: string;
+    shape: string;
     parameters: number;
     weights: string;
     weight_bytes: number;
     session_bytes: number;
+    /** Memory of the process after the measurements. */
+    resident_bytes: number;
   };
   readonly prefill: readonly PrefillResult[];
   readonly decode: readonly DecodeResult[];
@@ -66,16 +83,19 @@ export async function benchmark(
 ): Promise<BenchmarkReport> {
   const prefill: PrefillResult[] = [];
   const decode: DecodeResult[] = [];
+  progress("measuring the machine");
+  const limits = machineLimits(runtime);
   progress("warming up");
   await warmUp(runtime);
   for (const depth of options.depths) {
     if (options.prompt > 0) {
       progress(`reading ${options.prompt} tokens at depth ${depth}`);
-      prefill.push(await timePrefill(runtime, depth, options));
+      prefill.push(await timePrefill(runtime, depth, options, limits));
     }
-    if (options.generate > 0) {
-      progress(`generating ${options.generate} tokens at depth ${depth}`);
-      decode.push(await timeDecode(runtime, depth, options));
+    for (const batch of options.generate > 0 ? options.batches : []) {
+      const sessions = batch === 1 ? "" : ` in each of ${batch} sessions`;
+      progress(`generating ${options.generate} tokens at depth ${depth}${sessions}`);
+      decode.push(await timeDecode(runtime, depth, batch, options, limits));
     }
   }
   const { instructionSet, threads } = runtime.backend;
@@ -86,16 +106,25 @@ export async function benchmark(
       instruction_set: instructionSet,
       threads,
     },
+    limits,
     model: {
-      name: runtime.name,
+      shape: runtime.name,
       parameters: parameterCount(runtime.config),
       weights: runtime.weightsType,
       weight_bytes: runtime.memory.weights,
       session_bytes: runtime.memory.session,
+      resident_bytes: Deno.memoryUsage().rss,
     },
     prefill,
     decode,
   };
+}
+
+/** Measures the threads and the instruction set that the model runs on, while it does nothing. */
+function machineLimits({ backend: { name, instructionSet, threads } }: Runtime): Limits {
+  using device = Device.open({ backend: name, instructionSet, threads });
+  const { readGbS, f32GflopS, int8GopS } = device.measure();
+  return { read_gb_s: readGbS, bf16_gflop_s: f32GflopS, int8_gop_s: int8GopS };
 }
 
 /** Numbers in a model's weights, a tied head counted once. */
@@ -124,6 +153,7 @@ async function timePrefill(
   runtime: Runtime,
   depth: number,
   { prompt, repetitions }: BenchmarkOptions,
+  limits: Limits,
 ): Promise<PrefillResult> {
   const rates: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
@@ -134,43 +164,61 @@ async function timePrefill(
     rates.push(prompt / (performance.now() - start) * 1000);
   }
   const rate = summarize(rates);
-  const flops = 2 * layerParameters(runtime.config);
-  return { depth, tokens: prompt, tokens_per_second: rate, gflop_s: flops * rate.mean / 1e9 };
+  const gflop = 2 * layerParameters(runtime.config) * rate.tokens_per_second / 1e9;
+  const isFloat = ["f32", "bf16"].includes(runtime.weightsType);
+  const limit = isFloat ? limits.bf16_gflop_s : limits.int8_gop_s;
+  return { depth, tokens: prompt, ...rate, gflop_s: gflop, fraction_of_limit: gflop / limit };
 }
 
 async function timeDecode(
   runtime: Runtime,
   depth: number,
+  batch: number,
   { generate, repetitions }: BenchmarkOptions,
+  limits: Limits,
 ): Promise<DecodeResult> {
-  // One session serves all repetitions: each goes a little deeper.
-  await using session = await runtime.session();
-  await session.append(tokens(runtime, Math.max(depth, 1)), { logits: "none" });
+  // The same sessions serve all repetitions: each goes a little deeper.
+  await using stack = new AsyncDisposableStack();
+  const sessions: Session[] = [];
+  for (let i = 0; i < batch; i++) {
+    const session = stack.use(await runtime.session());
+    await session.append(tokens(runtime, Math.max(depth, 1)), { logits: "none" });
+    sessions.push(session);
+  }
   const rates: number[] = [];
   const gaps: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
-    const times: number[] = [];
-    const options = { maxTokens: generate + 1, temperature: 0, ignoreEos: true, lookahead: 16 };
-    for await (const _ of session.generate(options)) times.push(performance.now());
-    const intervals = times.slice(1).map((time, i) => time - times[i]!);
-    rates.push(generate / (times.at(-1)! - times[0]!) * 1000);
-    gaps.push(...intervals);
+    const times = await Promise.all(sessions.map((session) => tokenTimes(session, generate + 1)));
+    const first = Math.min(...times.map((one) => one[0]!));
+    const last = Math.max(...times.map((one) => one.at(-1)!));
+    rates.push(batch * generate / (last - first) * 1000);
+    for (const one of times) gaps.push(...one.slice(1).map((time, i) => time - one[i]!));
   }
   gaps.sort((a, b) => a - b);
   const rate = summarize(rates);
-  const bytes = bytesPerToken(runtime, depth);
+  const bytes = bytesPerToken(runtime, depth, batch);
+  const gb = bytes * rate.tokens_per_second / 1e9;
   return {
     depth,
     tokens: generate,
-    batch: 1,
-    tokens_per_second: rate,
+    batch,
+    ...rate,
     ms_per_token: {
       p50: gaps[Math.floor(gaps.length * 0.5)]!,
       p99: gaps[Math.floor(gaps.length * 0.99)]!,
     },
     bytes_per_token: bytes,
-    gb_s: bytes * rate.mean / 1e9,
+    gb_s: gb,
+    fraction_of_limit: gb / limits.read_gb_s,
   };
+}
+
+/** When each of a number of tokens came. */
+async function tokenTimes(session: Session, count: number): Promise<number[]> {
+  const times: number[] = [];
+  const options = { maxTokens: count, temperature: 0, ignoreEos: true, lookahead: 16 };
+  for await (const _ of session.generate(options)) times.push(performance.now());
+  return times;
 }
 
 /** Parameters of the layers' matrices: a prompt's tokens need no logits, but for the last. */
@@ -183,10 +231,10 @@ function layerParameters(config: ModelConfig): number {
 }
 
 /**
- * Bytes that one decoded token must move: all weights once, the states read and written, the caches
- * read.
+ * Bytes that one decoded token must move: its share of all weights, which a batch reads once, the
+ * states read and written, the caches read.
  */
-function bytesPerToken(runtime: Runtime, depth: number): number {
+function bytesPerToken(runtime: Runtime, depth: number, batch: number): number {
   const { config, memory } = runtime;
   const lookup = config.tiedEmbeddings
     ? 0
@@ -202,7 +250,7 @@ function bytesPerToken(runtime: Runtime, depth: number): number {
       state += row * (kind === "swa" ? Math.min(depth, config.window) : depth);
     }
   }
-  return memory.weights - lookup + state;
+  return (memory.weights - lookup) / batch + state;
 }
 
 function tokens(runtime: Runtime, count: number): Int32Array {
@@ -213,5 +261,6 @@ function tokens(runtime: Runtime, count: number): Int32Array {
 function summarize(values: readonly number[]): Rate {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: Math.sqrt(squares / Math.max(1, values.length - 1)) };
+  const deviation = Math.sqrt(squares / Math.max(1, values.length - 1));
+  return { tokens_per_second: mean, tokens_per_second_sd: deviation };
 }

@@ -26,7 +26,7 @@ export interface JetConfig {
 
 /** A model's shape. All sizes are positive whole numbers unless it says otherwise. */
 export interface ModelConfig {
-  readonly modelType: "jet_nemotron" | "qwen2";
+  readonly modelType: "jet_nemotron" | "qwen2" | "qwen3";
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   /** Rows of the embedding: at least as many as the tokenizer has tokens. */
@@ -62,11 +62,12 @@ const MIN_EPSILON = 1e-30;
 
 /**
  * Reads a parsed `config.json` in the form of the Transformers library, of `model_type`
- * "jet_nemotron" or "qwen2". `source` is what errors call the file.
+ * "jet_nemotron", "qwen2" or "qwen3". `source` is what errors call the file.
  *
  * Throws an `Error` that names the field for whatever is missing, of the wrong type, out of range,
  * at odds with another field, or asks for what is not supported (scaled rotary embeddings, other
- * activations than SiLU, sliding windows in qwen2, other quantized weights than "pack-quantized").
+ * activations than SiLU, sliding windows in qwen2 and qwen3, biases in qwen3, other quantized
+ * weights than "pack-quantized").
  *
  * @example
  * ```ts ignore
@@ -77,11 +78,14 @@ const MIN_EPSILON = 1e-30;
  */
 export function parseConfig(json: unknown, source: string): ModelConfig {
   const fields = new Fields(json, source);
-  const modelType = fields.choice("model_type", ["jet_nemotron", "qwen2"]);
+  const modelType = fields.choice("model_type", ["jet_nemotron", "qwen2", "qwen3"]);
   fields.choice("hidden_act", ["silu"]);
   if (fields.has("quantization_config")) checkQuantization(fields.object("quantization_config"));
   if (fields.has("rope_scaling")) throw fields.error("rope_scaling", "null");
-  const layers = modelType === "qwen2" ? qwenLayers(fields) : hybridLayers(fields);
+  if (modelType === "qwen3" && fields.has("attention_bias") && fields.boolean("attention_bias")) {
+    throw fields.error("attention_bias", "false, as qwen3 has no biases here");
+  }
+  const layers = modelType === "jet_nemotron" ? hybridLayers(fields) : qwenLayers(fields);
   const vocabularySize = size(fields, "vocab_size");
   const config: ModelConfig = {
     modelType,
@@ -117,7 +121,7 @@ function hybridLayers(fields: Fields): readonly LayerType[] {
 
 function qwenLayers(fields: Fields): readonly LayerType[] {
   if (fields.has("use_sliding_window") && fields.boolean("use_sliding_window")) {
-    throw fields.error("use_sliding_window", "false, as this runtime has full attention for qwen2");
+    throw fields.error("use_sliding_window", "false, as this runtime has full attention for it");
   }
   if (fields.has("layer_types")) return layerTypes(fields, { full_attention: "attn" });
   return Array(fields.integer("num_hidden_layers", 1, MAX_LAYERS)).fill("attn");

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { EngineWork } from "./options.ts";
+import type { EngineWork, OperatorTime } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, Vocabulary, WorkerMessage } from "./protocol.ts";
 
 type Ready = Extract<WorkerMessage, { type: "ready" }>;
@@ -20,6 +20,7 @@ export class EngineClient {
   #knowsVocabulary = false;
   #failure: string | undefined;
   #work: EngineWork = { passes: 0, sessions: 0, tokens: 0, milliseconds: 0, keptBytes: 0 };
+  #profile: readonly OperatorTime[] | undefined;
 
   /** Starts a Worker and waits until the model is loaded. */
   static async start(
@@ -69,6 +70,11 @@ export class EngineClient {
     return this.#work;
   }
 
+  /** Time by operator, once the engine has stopped. */
+  get profile(): readonly OperatorTime[] | undefined {
+    return this.#profile;
+  }
+
   /** Calls `handler` with every event of a session. */
   subscribe(session: number, handler: (event: EngineEvent) => void): void {
     this.#handlers.set(session, handler);
@@ -104,6 +110,7 @@ export class EngineClient {
       this.#work = message.work;
       for (const event of message.events) this.#deliver(event);
     } else if (message.type === "stopped") {
+      this.#profile = message.profile;
       this.#stopped.resolve();
     } else if (message.type === "failed") {
       this.#fail(message.message);

@@ -50,8 +50,8 @@ export const WINDOW = 512;
 /** Tokens whose logits are in memory at a time; whole passes, so that cutting changes no bit. */
 const PIECE = 64;
 
-/** Positions in the first bucket of {@linkcode drift}; each further one doubles the position. */
-const FIRST_BUCKET = 128;
+/** Positions in a bucket of {@linkcode drift}. */
+const BUCKET = 1000;
 
 /**
  * Token ids of a text for a model, and for its reference, which must have the same ones. Throws an
@@ -112,7 +112,7 @@ export async function evaluate(
 
 /**
  * Decodes: both models read the same tokens one by one, so that errors in the state can add up, and
- * are compared at each position.
+ * are compared at each position; there is a bucket for every {@linkcode BUCKET} of them.
  */
 export async function drift(
   runtime: Runtime,
@@ -129,7 +129,7 @@ export async function drift(
     const [expected] = await predict(other, [id]);
     differences.add(expected!, prediction!);
     const isLast = position + 1 === ids.length;
-    if (!isLast && position + 1 < Math.max(FIRST_BUCKET, 2 * from)) continue;
+    if (!isLast && position + 1 < from + BUCKET) continue;
     buckets.push({ from, to: position, ...differences.summary() });
     from = position + 1;
     differences = new Differences();

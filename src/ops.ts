@@ -30,6 +30,9 @@ export type PackedType = "q8" | "q4";
 /** Rows of packed weights that lie together, so that a view has to begin at a multiple of them. */
 export const PACKED_ROWS = 16;
 
+/** Rises whenever packed weights lie in memory in another way, for whatever keeps them in files. */
+export const PACKED_LAYOUT = 1;
+
 /** Type of the elements in a weight file. */
 export type FileElementType = "f32" | "bf16" | "f16";
 
@@ -137,8 +140,8 @@ export interface Ops {
   /** `out[N, D] = table[tokens[n], :]`; `tokens[1, N]`; `table` f32, bf16 or packed. */
   embedding(out: Tensor, table: Tensor, tokens: Tensor): void;
   /**
-   * `out[N, D] = weight[1, D] ⊙ x / sqrt(mean(x²) + epsilon)`, the mean over a row. `out` may be
-   * `x`.
+   * `out = weight ⊙ x / sqrt(mean(x²) + epsilon)`, the mean over each head of V elements, of which
+   * a row has one or more; `out`, `x` `[N, H·V]`, `weight[1, V]`. `out` may be `x`.
    */
   rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void;
   /**

@@ -19,6 +19,13 @@ export interface RuntimeOptions {
    * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.
    */
   weights?: "auto" | "f32" | "bf16" | "q8" | "q4";
+  /**
+   * Keeps the weights, as the kernels read them, in a file beside the model (`true`) or in this
+   * folder (default `false`). The next load with the same weights maps it, which takes well under a
+   * second and no memory of the process's own. A file that does not go with the model any more, or
+   * is damaged, is written anew.
+   */
+  cache?: boolean | string;
   /** Sessions that can be open at once (default 8). Their memory is allocated at load. */
   sessions?: number;
   /**
@@ -59,6 +66,8 @@ export interface RuntimeOptions {
    * rounded after each pass, so that results depend on how tokens are grouped into passes.
    */
   stateType?: "f32" | "bf16";
+  /** Measures the time of each operator, for {@linkcode Runtime.profile} (default false). */
+  profile?: boolean;
   /** Threads of the device; 0 (the default) is one for each physical core. */
   threads?: number;
   /**
@@ -254,6 +263,22 @@ export interface ChatOptions extends GenerateOptions {
   tools?: readonly unknown[];
   /** Waits for a free session (the default); false fails when all are in use. */
   wait?: boolean;
+}
+
+/** How long the calls of an operator took together, for matrix products those with one matrix. */
+export interface OperatorTime {
+  readonly operator: string;
+  readonly calls: number;
+  readonly ms: number;
+}
+
+/** What runs a model: a kernel library, on so many threads. */
+export interface BackendReport {
+  readonly name: "cpu" | "emulator";
+  /** Path of the library. */
+  readonly library: string;
+  readonly instructionSet: string;
+  readonly threads: number;
 }
 
 /** Bytes that a runtime holds. */

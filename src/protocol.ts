@@ -9,7 +9,15 @@ import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
 import type { WeightType } from "./model/weight_types.ts";
 import type { WeightsSummary } from "./model/weights.ts";
-import type { EngineWork, FinishReason, MemoryReport, Reuse, TokenLogprob } from "./options.ts";
+import type {
+  BackendReport,
+  EngineWork,
+  FinishReason,
+  MemoryReport,
+  OperatorTime,
+  Reuse,
+  TokenLogprob,
+} from "./options.ts";
 
 /** Where the weights come from. */
 export type ModelSource =
@@ -19,6 +27,10 @@ export type ModelSource =
 /** What the engine is built from. */
 export interface EngineOptions {
   readonly weights: WeightType;
+  /** Whether packed weights are kept in a file beside the model, or the folder for it. */
+  readonly cache: boolean | string;
+  /** Whether to measure the time of each operator. */
+  readonly profile: boolean;
   readonly sessions: number;
   /**
    * Bytes of the states of all sessions, which decide how many there are in place of `sessions`.
@@ -158,11 +170,8 @@ export type WorkerMessage =
     readonly type: "ready";
     readonly memory: MemoryReport;
     readonly weightsType: WeightsSummary;
-    readonly backend: {
-      readonly library: string;
-      readonly instructionSet: string;
-      readonly threads: number;
-    };
+    readonly weightsFile: string | undefined;
+    readonly backend: BackendReport;
     readonly fingerprint: string;
   }
   | { readonly type: "failed"; readonly message: string }
@@ -172,4 +181,4 @@ export type WorkerMessage =
     readonly events: readonly EngineEvent[];
     readonly work: EngineWork;
   }
-  | { readonly type: "stopped" };
+  | { readonly type: "stopped"; readonly profile: readonly OperatorTime[] | undefined };

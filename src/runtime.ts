@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Backend, ensureLibrary } from "../kernels/build.ts";
+import { ensureLibrary } from "../kernels/build.ts";
 import { chatEndTokens, ChatTemplate, type TemplateOptions } from "./chat.ts";
 import { readJson } from "./checkpoint/read_json.ts";
 import {
@@ -16,20 +16,21 @@ import { EngineClient } from "./engine_client.ts";
 import { modelFolder } from "./hub/cache.ts";
 import type {
   Activity,
+  BackendReport,
   ChatMessage,
   ChatOptions,
   ForkOptions,
   GeneratedToken,
   MemoryReport,
+  OperatorTime,
   RuntimeOptions,
   SessionEntry,
   SessionOptions,
 } from "./options.ts";
-import type { ModelSource } from "./protocol.ts";
-import { engineOptions, type WaitOptions, waitOptions } from "./runtime_options.ts";
+import type { EngineOptions, ModelSource } from "./protocol.ts";
+import { deviceOptions, engineOptions, waitOptions } from "./runtime_options.ts";
 import type { Session } from "./session.ts";
-import { SessionOpener } from "./session_opener.ts";
-import type { SnapshotStore } from "./store/store.ts";
+import { type OpenerParts, SessionOpener } from "./session_opener.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 /** Tokens of a generation that has no other limit. */
@@ -43,12 +44,8 @@ interface RuntimeParts {
   readonly tokenizer: Tokenizer | undefined;
   readonly template: ChatTemplate | undefined;
   readonly engine: EngineClient;
-  readonly cacheType: "f32" | "bf16";
-  readonly stateType: "f32" | "bf16";
-  readonly attentionBudget: number;
-  readonly attentionRead: number;
-  readonly store: SnapshotStore | undefined;
-  readonly waits: WaitOptions;
+  readonly settings: EngineOptions;
+  readonly opening: Pick<OpenerParts, "store" | "leaseTime" | "queue">;
 }
 
 /** A model in memory and the sessions that run on it. */
@@ -136,17 +133,13 @@ export class Runtime implements AsyncDisposable {
     source: ModelSource,
     options: RuntimeOptions,
   ): Promise<Runtime> {
-    const engine = engineOptions(options, parts.config);
-    const waits = waitOptions(options);
-    const { instructionSet = "auto", threads = 0 } = options;
-    const backend: Backend = options.device === "emulator" ? "emulator" : "cpu";
-    await ensureLibrary(backend);
-    const device = { backend, instructionSet, threads };
-    const client = await EngineClient.start({ config: parts.config, source, engine, device });
-    const { cacheType, stateType, attentionBudget, attentionRead } = engine;
-    const { store } = options;
-    const settings = { cacheType, stateType, attentionBudget, attentionRead, store, waits };
-    return new Runtime({ ...parts, engine: client, ...settings });
+    const { config } = parts;
+    const settings = engineOptions(options, config);
+    const opening = { ...waitOptions(options), store: options.store };
+    const device = deviceOptions(options);
+    await ensureLibrary(device.backend);
+    const engine = await EngineClient.start({ config, source, engine: settings, device });
+    return new Runtime({ ...parts, engine, settings, opening });
   }
 
   private constructor(parts: RuntimeParts) {
@@ -154,18 +147,17 @@ export class Runtime implements AsyncDisposable {
     this.config = parts.config;
     this.tokenizer = parts.tokenizer;
     this.generation = parts.generation;
-    this.cacheType = parts.cacheType;
-    this.stateType = parts.stateType;
+    this.cacheType = parts.settings.cacheType;
+    this.stateType = parts.settings.stateType;
     this.#template = parts.template;
     this.#engine = parts.engine;
-    this.attentionBudget = parts.attentionBudget;
-    this.attentionRead = parts.attentionRead;
+    this.attentionBudget = parts.settings.attentionBudget;
+    this.attentionRead = parts.settings.attentionRead;
     const { cacheType, stateType, attentionRead, weightsType } = this;
     const { fingerprint } = this.#engine.ready;
     this.#sessions = new SessionOpener({
       engine: this.#engine,
-      store: parts.store,
-      ...parts.waits,
+      ...parts.opening,
       kind: { fingerprint, weightsType, stateType, cacheType, attentionRead },
       attentionBudget: this.attentionBudget,
       tokenizer: this.tokenizer,
@@ -189,14 +181,24 @@ export class Runtime implements AsyncDisposable {
     return { ...this.#sessions.load, work, failure };
   }
 
-  /** The library, instruction set and threads that the model runs on. */
-  get backend(): { library: string; instructionSet: string; threads: number } {
+  /** What the model runs on. */
+  get backend(): BackendReport {
     return this.#engine.ready.backend;
   }
 
   /** Type of the weights in memory. */
   get weightsType(): "f32" | "bf16" | "q8" | "q4" | "mixed" {
     return this.#engine.ready.weightsType;
+  }
+
+  /** The file that the weights are mapped from, where `cache` found one. */
+  get weightsFile(): string | undefined {
+    return this.#engine.ready.weightsFile;
+  }
+
+  /** Time by operator, once the runtime is closed, where `profile` asked for it. */
+  get profile(): readonly OperatorTime[] | undefined {
+    return this.#engine.profile;
   }
 
   /**
@@ -284,8 +286,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Ends all sessions and frees the model. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#closed ??= this.#close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

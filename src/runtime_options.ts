@@ -7,7 +7,7 @@ import type { ModelConfig } from "./config.ts";
 import { LEAST_PAGES } from "./model/page_table.ts";
 import { PAGE_TOKENS } from "./ops.ts";
 import type { RuntimeOptions } from "./options.ts";
-import type { EngineOptions } from "./protocol.ts";
+import type { EngineOptions, StartMessage } from "./protocol.ts";
 
 /**
  * Tokens of a prompt in one pass; whole chunks of the gated delta rule, so that cutting a prompt
@@ -38,6 +38,8 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
   if (attentionRead !== Infinity) whole("attentionRead", attentionRead, LEAST_READ, 2 ** 31);
   return {
     weights: oneOf("weights", options.weights ?? "auto", ["auto", "f32", "bf16", "q8", "q4"]),
+    cache: options.cache ?? false,
+    profile: options.profile ?? false,
     cacheType: oneOf("cacheType", options.cacheType ?? "bf16", ["f32", "bf16"]),
     stateType: oneOf("stateType", options.stateType ?? "f32", ["f32", "bf16"]),
     sessions,
@@ -48,6 +50,12 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
     prefillPiece: PREFILL_PIECE,
     deltaChunk: PREFILL_PIECE,
   };
+}
+
+/** The device that the options ask for. */
+export function deviceOptions(options: RuntimeOptions): StartMessage["device"] {
+  const { device, instructionSet = "auto", threads = 0 } = options;
+  return { backend: device === "emulator" ? "emulator" : "cpu", instructionSet, threads };
 }
 
 /** Limits of waiting. */

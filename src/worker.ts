@@ -15,9 +15,10 @@ import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
+import { Profile } from "./engine/profiling_ops.ts";
 import type { TokenMask } from "./engine/token_mask.ts";
 import { TokenMasks } from "./grammar/token_masks.ts";
-import type { EngineWork } from "./options.ts";
+import type { EngineWork, OperatorTime } from "./options.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
@@ -30,8 +31,7 @@ self.onmessage = async (message: MessageEvent<StartMessage>) => {
   self.onmessage = null;
   const start = message.data;
   try {
-    await run(start);
-    post({ type: "stopped" });
+    post({ type: "stopped", profile: await run(start) });
   } catch (error) {
     post({
       type: "failed",
@@ -40,20 +40,24 @@ self.onmessage = async (message: MessageEvent<StartMessage>) => {
   }
 };
 
-async function run(start: StartMessage): Promise<void> {
+/** Runs the engine until it is stopped. Gives its operators' times where they are wanted. */
+async function run(start: StartMessage): Promise<OperatorTime[] | undefined> {
   using device = Device.open(start.device);
-  const ops = new NativeOps(device);
+  const native = new NativeOps(device);
+  const profile = start.engine.profile ? new Profile(native) : undefined;
+  const ops = profile?.ops ?? native;
   using loaded = loadEngine(ops, start.config, start.source, start.engine);
-  const { memory, weightsType, fingerprint } = loaded;
-  const { instructionSet, threads } = device;
-  const backend = { library: device.library.path, instructionSet, threads };
-  post({ type: "ready", memory, weightsType, backend, fingerprint });
+  profile?.clear();
+  const { memory, weightsType, weightsFile, fingerprint } = loaded;
+  const { library, instructionSet, threads } = device;
+  const backend = { name: start.device.backend, library: library.path, instructionSet, threads };
+  post({ type: "ready", memory, weightsType, weightsFile, backend, fingerprint });
   const masks = new TokenMasks();
   let untold: EngineEvent[] = [];
   let toldAt = 0;
   for (;;) {
     const rung = Atomics.load(start.bell, 0);
-    if (!await obey(start, loaded.engine, masks)) return;
+    if (!await obey(start, loaded.engine, masks)) return profile?.times();
     if (loaded.engine.awaitsReaders && loaded.engine.busy) {
       // deno-lint-ignore no-explicit-any
       if (Atomics.wait(start.bell as any, 0, rung, READER_GRACE_MS) === "ok") continue;

@@ -23,9 +23,9 @@ function bearer(text: string): RequestInit {
 }
 
 /** A file with a key for each list of scopes; their texts are returned. */
-async function keysFor(path: string, ...scopes: Scope[][]): Promise<string[]> {
+function keysFor(path: string, ...scopes: Scope[][]): string[] {
   const made = scopes.map((list, i) => createKey(`key-${i}`, list));
-  await writeKeys(path, made.map(({ key }) => key));
+  writeKeys(path, made.map(({ key }) => key));
   return made.map(({ text }) => text);
 }
 
@@ -67,7 +67,7 @@ Deno.test("readKeys() names the line that is wrong", async () => {
 Deno.test("createServer() lets in who has a key with the scope of the route", async () => {
   await using folder = new Folder();
   const keys = `${folder.path}/keys`;
-  const [infer, sessions] = await keysFor(keys, ["infer"], ["sessions"]);
+  const [infer, sessions] = keysFor(keys, ["infer"], ["sessions"]);
   await using store = new MemoryStore();
   await using runtime = await loadFable({ store });
   const entries: LogEntry[] = [];
@@ -100,7 +100,7 @@ Deno.test("createServer() lets in who has a key with the scope of the route", as
 Deno.test("OpenAI gets in with a key, and comes again when it came too often", async () => {
   await using folder = new Folder();
   const keys = `${folder.path}/keys`;
-  const [infer] = await keysFor(keys, ["infer"]);
+  const [infer] = keysFor(keys, ["infer"]);
   await using runtime = await loadFable();
   await using server = new Loopback(createServer(runtime, { keys, requestsPerMinute: 15 }));
   const baseURL = `${server.url}/v1`;
@@ -120,12 +120,12 @@ Deno.test("OpenAI gets in with a key, and comes again when it came too often", a
 Deno.test("createServer() sees keys come and go, and their file as well", async () => {
   await using folder = new Folder();
   const keys = `${folder.path}/keys`;
-  const [first] = await keysFor(keys, ["infer"]);
+  const [first] = keysFor(keys, ["infer"]);
   await using runtime = await loadFable();
   const app = createServer(runtime, { keys });
   const status = async (text: string) => (await app.request("/v1/models", bearer(text))).status;
   assertEquals(await status(first!), 200);
-  const [second] = await keysFor(keys, ["infer"], ["infer"]);
+  const [second] = keysFor(keys, ["infer"], ["infer"]);
   await new Promise((resolve) => setTimeout(resolve, 1100));
   assertEquals([await status(first!), await status(second!)], [401, 200]);
   await Deno.remove(keys);

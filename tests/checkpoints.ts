@@ -44,6 +44,14 @@ export const SMALL_QWEN = {
   efficient_attention_config: null,
 };
 
+/** The same as a Qwen3 model, whose heads are wider than their part of the hidden size. */
+export const SMALL_QWEN3 = {
+  ...SMALL_QWEN,
+  model_type: "qwen3",
+  head_dim: 8,
+  attention_bias: false,
+};
+
 /** One entry of a safetensors header. */
 export interface HeaderEntry {
   dtype: string;

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+} from "@std/assert";
 import { contrail } from "./cli.ts";
 import type { Json } from "./http.ts";
 
@@ -19,11 +25,17 @@ Deno.test("contrail bench measures reading and generating at each depth", async 
   const shapes = (results: Json[]) => results.map(({ tokens, depth }) => [tokens, depth]);
   assertEquals(shapes(report.prefill), [[16, 0], [16, 32]]);
   assertEquals(shapes(report.decode), [[4, 0], [4, 32]]);
-  for (const { tokens_per_second, gflop_s } of report.prefill) {
-    assert(tokens_per_second.mean > 0 && tokens_per_second.deviation >= 0 && gflop_s > 0);
+  const { limits } = report;
+  assertEquals(Object.keys(limits), ["read_gb_s", "bf16_gflop_s", "int8_gop_s"]);
+  assert(limits.read_gb_s > 0 && limits.int8_gop_s > 0);
+  for (const { tokens_per_second, tokens_per_second_sd, gflop_s, ...rest } of report.prefill) {
+    assert(tokens_per_second > 0 && tokens_per_second_sd >= 0);
+    assertAlmostEquals(rest.fraction_of_limit, gflop_s / limits.bf16_gflop_s, 1e-9);
   }
-  for (const { tokens_per_second, ms_per_token, gb_s } of report.decode) {
-    assert(tokens_per_second.mean > 0 && tokens_per_second.deviation >= 0 && gb_s > 0);
+  for (const { tokens_per_second, bytes_per_token, ms_per_token, gb_s, ...rest } of report.decode) {
+    assert(tokens_per_second > 0 && rest.batch === 1);
+    assertAlmostEquals(gb_s, tokens_per_second * bytes_per_token / 1e9, 1e-9);
+    assertAlmostEquals(rest.fraction_of_limit, gb_s / limits.read_gb_s, 1e-9);
     assert(ms_per_token.p50 > 0 && ms_per_token.p99 >= ms_per_token.p50);
   }
   // Two layers keep keys and values of 32 tokens more.
@@ -31,12 +43,42 @@ Deno.test("contrail bench measures reading and generating at each depth", async 
   assert(deep > shallow && shallow > report.model.weight_bytes);
 });
 
+Deno.test("contrail bench reads the weights once for all sessions of a batch", async () => {
+  const options = ["--prompt", "0", "--generate", "4", "--repetitions", "1", "--batch", "1,3"];
+  const { decode, model } = await json(["bench", "--weights", "q8", ...options]);
+  const [one, three] = decode;
+  assertEquals([one.batch, three.batch], [1, 3]);
+  const state = one.bytes_per_token - model.weight_bytes;
+  assertAlmostEquals(three.bytes_per_token, model.weight_bytes / 3 + state, 1);
+  const wrong = await contrail(["bench", ...options.slice(0, -1), "1,0"]);
+  assertEquals([wrong.code, wrong.stdout], [2, ""]);
+});
+
+Deno.test("--profile tells the time of each operator, and only when it is given", async () => {
+  const options = ["--prompt", "0", "--generate", "4", "--repetitions", "1"];
+  const { profile } = await json(["bench", ...options, "--profile"]);
+  const named = (name: string) => profile.filter(({ operator }: Json) => operator.startsWith(name));
+  // A pass has two norms in each of 8 layers, 6 of them JetBlocks, and one at the end.
+  assertEquals(named("rmsNorm")[0].calls % 17, 0);
+  assertEquals(named("gatedDelta")[0].calls, named("rmsNorm")[0].calls / 17 * 6);
+  assert(named("linear bf16 [").length > 4);
+  assertAlmostEquals(profile.reduce((sum: number, { share }: Json) => sum + share, 0), 1, 1e-9);
+  assert(
+    profile.every(({ ms }: Json, i: number) => ms > 0 && ms <= profile[Math.max(0, i - 1)].ms),
+  );
+  const generate = ["generate", "--max-tokens", "2", "--token-ids", "5,6,7"];
+  assert((await json([...generate, "--profile"])).profile.length > 10);
+  assertEquals((await json(generate)).profile, undefined);
+  const { stderr } = await contrail([...generate, "--profile"]);
+  assertMatch(stderr, /^linear bf16 \[\d+, \d+\] +\d+ +[\d.]+ +[\d.]+ %$/m);
+});
+
 Deno.test("contrail bench prints a table, and what it does on standard error", async () => {
   const { code, stdout, stderr } = await contrail(["bench", ...SHORT]);
   assertEquals(code, 0, stderr);
   assertMatch(stdout, /^fable: 7 million parameters, 14.0 MB of bf16 weights, /);
-  assertMatch(stdout, /^prompt 16 at 32 +[\d.]+ ± [\d.]+ +[\d.]+ GFLOP\/s$/m);
-  assertMatch(stdout, /^generate 4 at 0 +[\d.]+ ± [\d.]+ +[\d.]+ GB\/s +[\d.]+ +[\d.]+$/m);
+  assertMatch(stdout, /^prompt 16 at 32 +[\d.]+ ± [\d.]+ +[\d.]+ GFLOP\/s +\d+ %$/m);
+  assertMatch(stdout, /^generate 4 at 0 +[\d.]+ ± [\d.]+ +[\d.]+ GB\/s +\d+ % +[\d.]+ +[\d.]+$/m);
   assertMatch(stderr, /^reading 16 tokens at depth 32\ngenerating 4 tokens at depth 32$/m);
 });
 

@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parameterCount } from "../src/benchmark.ts";
 import { readJson } from "../src/checkpoint/read_json.ts";
-import { type ModelConfig, parseConfig, parseGenerationConfig } from "../src/config.ts";
+import { type ModelConfig, parseConfig } from "../src/config.ts";
 import { tensorShapes } from "../src/model/tensor_shapes.ts";
-import { SMALL_CONFIG, SMALL_QWEN } from "./checkpoints.ts";
+import { SMALL_CONFIG, SMALL_QWEN, SMALL_QWEN3 } from "./checkpoints.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
 
@@ -107,6 +107,27 @@ Deno.test("parseConfig() gives the official numbers for Qwen2.5 1.5B", () => {
   assertEquals(parameterCount(config), 1_543_714_304);
 });
 
+Deno.test("parseConfig() gives the numbers of Qwen3 1.7B", () => {
+  const config = parseFile("bench/configs/qwen3-1.7b.json");
+  assertEquals(config, {
+    modelType: "qwen3",
+    hiddenSize: 2048,
+    intermediateSize: 6144,
+    vocabularySize: 151936,
+    layers: Array<"attn">(28).fill("attn"),
+    heads: 16,
+    kvHeads: 8,
+    headSize: 128,
+    window: 0,
+    maxPositions: 40960,
+    ropeTheta: 1e6,
+    normEpsilon: 1e-6,
+    tiedEmbeddings: true,
+    endTokens: [151645],
+  });
+  assertEquals(parameterCount(config), 1_720_574_976);
+});
+
 Deno.test("parseConfig() gives the numbers of the models that come with the project", () => {
   const seen = ["tests/golden/tiny-2b", "tests/golden/tiny-4b", "models/fable"].map((folder) => {
     const { hiddenSize, vocabularySize, headSize, window, jet, endTokens } = parseFile(
@@ -170,7 +191,11 @@ Deno.test("parseConfig() refuses a field that is missing, of a wrong type or out
 Deno.test("parseConfig() says field, found and wanted", () => {
   const section = "efficient_attention_config";
   const wrong: [string, unknown, string][] = [
-    ["model_type", "llama", 'model_type is "llama"; it must be "jet_nemotron" or "qwen2"'],
+    [
+      "model_type",
+      "llama",
+      'model_type is "llama"; it must be "jet_nemotron" or "qwen2" or "qwen3"',
+    ],
     ["model_type", undefined, "model_type is missing; "],
     ["hidden_act", "gelu", 'hidden_act is "gelu"; it must be "silu"'],
     ["rope_scaling", { type: "yarn" }, "rope_scaling is an object; it must be null"],
@@ -222,6 +247,12 @@ Deno.test("parseConfig() refuses what differs in qwen2", () => {
   }
 });
 
+Deno.test("parseConfig() refuses biases in qwen3", () => {
+  parseConfig(SMALL_QWEN3, "c.json");
+  const biased = changed(SMALL_QWEN3, "attention_bias", true);
+  assertRefused(biased, "attention_bias is true; it must be false, as qwen3 has no biases here");
+});
+
 Deno.test("parseConfig() refuses sizes that no machine could hold", () => {
   const huge = 2 ** 30;
   const wrong: [string, unknown, string][] = [
@@ -239,46 +270,4 @@ Deno.test("parseConfig() refuses sizes that no machine could hold", () => {
   parseConfig(changed(SMALL_CONFIG, "vocab_size", 2 ** 31 - 1), "c.json");
   const wide = changed(SMALL_CONFIG, "hidden_size", 2 ** 20) as object;
   assertRefused(changed(wide, "vocab_size", 2 ** 21), "vocab_size · hidden_size is ");
-});
-
-Deno.test("parseGenerationConfig() gives the sampling defaults and end tokens", () => {
-  const path = `${ROOT}models/fable/generation_config.json`;
-  assertEquals(parseGenerationConfig(readJson(path), path), {
-    endTokens: [2045, 2047],
-    sampling: { temperature: 0.7, topP: 0.8 },
-    maxTokens: 256,
-  });
-  const all = { top_k: 20, min_p: 0.1, repetition_penalty: 1.1, eos_token_id: 7, top_p: null };
-  const greedy = { ...all, do_sample: false, temperature: 0.7 };
-  assertEquals(parseGenerationConfig(greedy, path), {
-    endTokens: [7],
-    sampling: { temperature: 0, topK: 20, minP: 0.1, repetitionPenalty: 1.1 },
-  });
-  assertEquals(parseGenerationConfig({}, path), { endTokens: [], sampling: {} });
-});
-
-Deno.test("parseGenerationConfig() says field, found and wanted", () => {
-  const wrong: [string, unknown, string][] = [
-    ["do_sample", "yes", 'do_sample is "yes"; it must be true or false'],
-    ["temperature", -0.1, "temperature is -0.1; it must be a number from 0 to 100"],
-    ["temperature", Infinity, "temperature is Infinity; "],
-    ["temperature", "0.7", 'temperature is "0.7"; '],
-    ["top_p", 1.01, "top_p is 1.01; it must be a number from 0 to 1"],
-    ["top_k", -1, "top_k is -1; it must be a whole number from 0 to"],
-    ["top_k", 2.5, "top_k is 2.5; "],
-    ["min_p", 2, "min_p is 2; "],
-    ["repetition_penalty", 0, "repetition_penalty is 0; it must be a number from 0.01 to 100"],
-    ["max_new_tokens", 0, "max_new_tokens is 0; it must be a whole number from 1 to"],
-    ["eos_token_id", [-1], "eos_token_id is a list with -1; "],
-    ["eos_token_id", {}, "eos_token_id is an object; "],
-  ];
-  for (const [field, value, sentence] of wrong) {
-    const json = { [field]: value };
-    assertThrows(
-      () => parseGenerationConfig(json, "g.json"),
-      Error,
-      `Cannot use g.json: ${sentence}`,
-    );
-  }
-  assertThrows(() => parseGenerationConfig([], "g.json"), Error, "its content is a list of 0");
 });

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { benchmark } from "../src/benchmark.ts";
 import type { Session } from "../src/session.ts";
 import { GREEDY_IDS, loadFable, PROMPT_IDS } from "./fable.ts";
+import { Folder } from "./stores.ts";
 
 Deno.test("Runtime.load() runs a model on the emulator when that is its device", async () => {
   await using runtime = await loadFable({ device: "emulator", weights: "bf16" });
@@ -39,6 +41,30 @@ Deno.test("packed weights give nearly the same logits when the emulator runs the
     const worst = have.reduce((most, x, i) => Math.max(most, Math.abs(x - wanted[i]!)), 0);
     assert(worst < 1e-4, `${weights}: ${worst}`); // seen: 2e-6
   }
+});
+
+Deno.test("the emulator gives the same bits when it maps the weights of a CPU", async () => {
+  await using folder = new Folder();
+  const cached = { weights: "q8", cache: folder.path, sessions: 1 } as const;
+  await (await loadFable(cached)).close();
+  const logits: (Float32Array | undefined)[] = [];
+  for (const cache of [false, folder.path]) {
+    await using runtime = await loadFable({ ...cached, cache, device: "emulator" });
+    assertEquals(runtime.weightsFile !== undefined, cache !== false);
+    await using session = await runtime.session();
+    logits.push(await session.append(PROMPT_IDS.slice(0, 2)));
+  }
+  assertEquals(logits[1], logits[0]);
+});
+
+Deno.test("benchmark() refuses when the device has no limits to compare with", async () => {
+  await using runtime = await loadFable({ device: "emulator" });
+  const options = { prompt: 1, generate: 0, depths: [0], batches: [1], repetitions: 1 };
+  await assertRejects(
+    () => benchmark(runtime, options),
+    Error,
+    "ct_device_measure: the emulator has no limits; measure another device",
+  );
 });
 
 async function greedy(session: Session, count: number): Promise<number[]> {

@@ -4,6 +4,11 @@
  * @module
  */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { Buffer } from "../ffi/buffer.ts";
+import { Device } from "../ffi/device.ts";
+import { NativeFile } from "../ffi/file.ts";
+import { NativeOps } from "../ffi/ops.ts";
+import { NativeTensor } from "../ffi/tensor.ts";
 import { operatorCases } from "./cases.ts";
 import { OPERANDS, type OperatorCase, type OperatorName } from "./cases/case.ts";
 import { type Target, Targets } from "./native.ts";
@@ -86,6 +91,33 @@ Deno.test("weights are loaded and rounded as for the CPU when the emulator is to
   checkLoad(several);
   checkRounding(several);
   checkLoadPacked(several);
+});
+
+Deno.test("scatterRows() takes its rows from a mapped file when it runs on the emulator", () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, new Uint8Array(Int32Array.of(1, 0).buffer));
+    using device = Device.open({ backend: "emulator", threads: 1 });
+    const ops = new NativeOps(device);
+    using file = ops.openFile(path);
+    const buffer = Buffer.map(device, NativeFile.handleOf(file), file.bytes);
+    using rows = NativeTensor.at(buffer, {
+      type: "i32",
+      offset: 0,
+      rows: 1,
+      columns: 2,
+      stride: 2,
+    });
+    using x = ops.tensor("f32", 2, 1);
+    using out = ops.tensor("f32", 2, 1);
+    ops.write(x, Float32Array.of(5, 7));
+    ops.scatterRows(out, x, rows);
+    const result = new Float32Array(2);
+    ops.read(out, result);
+    assertEquals([...result], [7, 5]);
+  } finally {
+    Deno.removeSync(path);
+  }
 });
 
 Deno.test("the emulator says so when an index that a kernel wrote is in no buffer", () => {

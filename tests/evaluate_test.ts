@@ -81,10 +81,11 @@ Deno.test("evaluate() and drift() find no difference from the model itself", asy
   assertEquals([windows, tokens], [1, 511]);
   const none = { kl: { mean: 0, p99: 0 }, agreement: 1 };
   assertEquals(reference, { loss, perplexity, bitsPerByte, ...none });
-  assertEquals(await drift(runtime, ids.slice(0, 300), same), [
-    { from: 0, to: 127, ...none },
-    { from: 128, to: 255, ...none },
-    { from: 256, to: 299, ...none },
+  const twice = [...ids, ...ids, ...ids].slice(0, 2010);
+  assertEquals(await drift(runtime, twice, same), [
+    { from: 0, to: 999, ...none },
+    { from: 1000, to: 1999, ...none },
+    { from: 2000, to: 2009, ...none },
   ]);
 });
 
@@ -131,9 +132,27 @@ Deno.test("contrail eval compares with other weights of the same folder", async 
   // The weights are bf16 in the file: only the order of sums differs.
   assert(facts.against.kl_mean < 1e-6 && facts.against.agreement > 0.99);
   assertEquals(facts.drift.map(({ from, to }: { from: number; to: number }) => [from, to]), [
-    [0, 127],
-    [128, 139],
+    [0, 139],
   ]);
+});
+
+Deno.test("contrail eval compares with any type of weights, or with another folder", async () => {
+  const base = ["eval", "--text", CARD, "--drift", "0", "--json"];
+  const kl: number[] = [];
+  for (
+    const [against, type] of [["q8", "mixed"], ["q4", "mixed"], ["auto", "bf16"], [FABLE, "bf16"]]
+  ) {
+    const { code, stdout, stderr } = await contrail([...base, "--against", against!]);
+    assertEquals([code, stderr], [0, ""]);
+    const facts = JSON.parse(stdout);
+    assertEquals([facts.weights, facts.against.weights, facts.drift], ["bf16", type, []]);
+    kl.push(facts.against.kl_mean);
+  }
+  assert(kl[0]! > 0 && kl[1]! > 20 * kl[0]!, `${kl}`);
+  assertEquals(kl.slice(2), [0, 0]);
+});
+
+Deno.test("contrail eval says what is missing or not there", async () => {
   const wrong: [args: string[], words: string, status: number][] = [
     [["eval"], "--text is missing", 2],
     [["eval", "--text", CARD, "--drift", "5"], "--against", 2],

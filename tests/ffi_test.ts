@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { Device } from "../ffi/device.ts";
+import { Device, LIMIT_NUMBERS } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import { SYMBOLS } from "../ffi/symbols.ts";
 import { TYPE_NUMBERS } from "../ffi/tensor.ts";
-import { PACKED_ROWS, PAGE_TOKENS, type Tensor } from "../src/ops.ts";
+import { PACKED_LAYOUT, PACKED_ROWS, PAGE_TOKENS, type Tensor } from "../src/ops.ts";
 import { openFiles } from "./checkpoints.ts";
 import { ReferenceOps } from "./reference_ops.ts";
 
@@ -72,6 +72,8 @@ Deno.test("TYPE_NUMBERS and the sizes of pages agree with the header when it def
       ...types,
       ["PAGE_TOKENS", PAGE_TOKENS],
       ["PACKED_ROWS", PACKED_ROWS],
+      ["PACKED_LAYOUT", PACKED_LAYOUT],
+      ...LIMIT_NUMBERS.map((number, i) => [["LIMIT_READ", "LIMIT_F32", "LIMIT_INT8"][i]!, number]),
     ]),
   );
 });

@@ -7,6 +7,7 @@ import {
   ELEMENT_BYTES,
   type FileElementType,
   type Ops,
+  type PackedType,
   type Tensor,
   type WeightFile,
 } from "../src/ops.ts";
@@ -73,25 +74,32 @@ interface RawEntry {
 
 const FILE_TYPES: Readonly<Record<string, FileElementType>> = { F32: "f32", BF16: "bf16" };
 
+/** Type of a golden model's matrix, packed in groups of 64. */
+export type GoldenType = "f32" | "bf16" | PackedType;
+
 /** Weights of golden models, loaded through the operators that are tested. */
 export class GoldenWeights implements Disposable {
   readonly #ops: Ops;
   readonly #files: readonly GoldenFile[];
   readonly #open = new Map<GoldenFile, WeightFile>();
   readonly #stack = new DisposableStack();
-  /** Type of the matrices; vectors are f32. */
-  readonly #type: "f32" | "bf16";
+  readonly #typeOf: (name: string) => GoldenType;
 
-  constructor(ops: Ops, paths: readonly URL[], type: "f32" | "bf16") {
+  /** Matrices have one type, or the one that belongs to their names; vectors are f32. */
+  constructor(
+    ops: Ops,
+    paths: readonly URL[],
+    type: GoldenType | ((name: string) => GoldenType),
+  ) {
     this.#ops = ops;
-    this.#type = type;
+    this.#typeOf = typeof type === "string" ? () => type : type;
     this.#files = paths.map((path) => new GoldenFile(path));
   }
 
   /** A matrix as it stands in the file. */
   matrix(name: string): Tensor {
     const [rows, columns] = this.#find(name).entry(name).shape as [number, number];
-    return this.#load(this.#tensor(this.#type, rows, columns), name);
+    return this.#load(this.#tensor(this.#typeOf(name), rows, columns), name);
   }
 
   vector(name: string): Tensor {
@@ -101,7 +109,7 @@ export class GoldenWeights implements Disposable {
   /** A matrix whose row c·width + t becomes row t·channels + c. */
   tapMajor(name: string, width: number): Tensor {
     const [rows, columns] = this.#find(name).entry(name).shape as [number, number];
-    const out = this.#tensor(this.#type, rows, columns);
+    const out = this.#tensor(this.#typeOf(name), rows, columns);
     const channels = rows / width;
     for (let t = 0; t < width; t++) {
       this.#load(this.#stack.use(out.rowView(t * channels, channels)), name, t, width);
@@ -124,8 +132,11 @@ export class GoldenWeights implements Disposable {
     return row;
   }
 
-  #tensor(type: "f32" | "bf16", rows: number, columns: number): Tensor {
-    return this.#stack.use(this.#ops.tensor(type, rows, columns));
+  #tensor(type: GoldenType, rows: number, columns: number): Tensor {
+    const isPacked = type === "q8" || type === "q4";
+    return this.#stack.use(
+      isPacked ? this.#ops.packed(type, rows, columns, 64) : this.#ops.tensor(type, rows, columns),
+    );
   }
 
   #load(tensor: Tensor, name: string, firstRow = 0, rowStep = 1): Tensor {
@@ -180,6 +191,16 @@ export function relativeError(values: ArrayLike<number>, golden: ArrayLike<numbe
     greatest = Math.max(greatest, Math.abs(golden[i]!));
   }
   return values.length === golden.length ? difference / greatest : Infinity;
+}
+
+/** Root of the mean square of the difference of two arrays over that of the second. */
+export function rmsError(values: ArrayLike<number>, golden: ArrayLike<number>): number {
+  let [difference, energy] = [0, 0];
+  for (let i = 0; i < golden.length; i++) {
+    difference += (values[i]! - golden[i]!) ** 2;
+    energy += golden[i]! ** 2;
+  }
+  return values.length === golden.length ? Math.sqrt(difference / energy) : Infinity;
 }
 
 /** A state `[(W−1)·C]` as the golden files have it, `[C, W]`, whose oldest column nobody reads. */

@@ -95,7 +95,7 @@ Deno.test("createServer() tells its metrics to keys of administrators only", asy
   await using folder = new Folder();
   const keys = `${folder.path}/keys`;
   const [infer, admin] = [createKey("infer", ["infer"]), createKey("admin", ["admin"])];
-  await writeKeys(keys, [infer.key, admin.key]);
+  writeKeys(keys, [infer.key, admin.key]);
   await using runtime = await loadFable();
   const app = createServer(runtime, { keys });
   const status = async (text?: string) => {

@@ -31,7 +31,7 @@ Deno.test("createServer() counts the requests of each key", async () => {
   await using folder = new Folder();
   const keys = `${folder.path}/keys`;
   const made = ["one", "two"].map((name) => createKey(name, ["infer"]));
-  await writeKeys(keys, made.map(({ key }) => key));
+  writeKeys(keys, made.map(({ key }) => key));
   await using runtime = await loadFable();
   const app = createServer(runtime, { keys, requestsPerMinute: 2 });
   const ask = (index: number) =>
@@ -67,7 +67,7 @@ Deno.test("createServer() answers with 429 when too many wait for a session", as
 Deno.test("createServer() lets pages of listed origins ask, and no others", async () => {
   await using folder = new Folder();
   const keys = `${folder.path}/keys`;
-  await writeKeys(keys, []);
+  writeKeys(keys, []);
   await using runtime = await loadFable();
   const app = createServer(runtime, { keys, cors: ["https://a.example", "http://b.example:3000"] });
   const from = async (Origin: string, init: RequestInit = {}) => {

@@ -15,9 +15,15 @@ export const GPU: readonly Mutation[] = [
   },
   {
     file: "gpu/rms_norm.h",
-    find: "block_sum(squares, parts, THREAD) / float(sizes.columns)",
-    replace: "warp_sum(squares) / float(sizes.columns)",
+    find: "block_sum(squares, parts, THREAD) / float(sizes.head_size)",
+    replace: "warp_sum(squares) / float(sizes.head_size)",
     why: "the mean is that of a warp",
+  },
+  {
+    file: "gpu/rms_norm.h",
+    find: "first = BLOCK_Y * sizes.head_size;",
+    replace: "first = 0 * sizes.head_size;",
+    why: "every head of rms_norm is the first",
   },
   {
     file: "gpu/numbers.h",

@@ -93,6 +93,12 @@ const DENSE: readonly Mutation[] = [
   },
   {
     file: "cpu/rms_norm.cc",
+    find: "head < args.heads",
+    replace: "head < 1",
+    why: "rms_norm leaves out all heads but the first",
+  },
+  {
+    file: "cpu/rms_norm.cc",
     find: "for (; c < columns; c += lanes) {",
     replace: "for (; c + lanes <= columns; c += lanes) {",
     why: "the mean misses the last columns in rms_norm",

@@ -66,6 +66,7 @@ struct RmsNormArgs {
   Floats out;
   ConstFloats x;
   const float* weight;
+  uint32_t heads, head_size;
   float epsilon;
 };
 struct LinearArgs {
@@ -179,6 +180,12 @@ struct ConvertArgs {
 struct UnpackArgs {
   float* out;
   Typed weight;
+};
+// Work of a kind, for a limit to be measured.
+struct ExerciseArgs {
+  uint32_t limit;
+  const unsigned char* data;
+  uint64_t bytes;
 };
 // Fills out from codes and scales in a file, the rows of each dense and a fixed step apart.
 struct RepackArgs {

@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "arguments.h"
+#include "file.h"
 #include "tensor.h"
 
 namespace ct {
@@ -21,6 +22,17 @@ void destroy_device(ct_device* device);
 // Zeroed memory of `bytes` bytes for `data`.
 bool allocate_memory(ct_buffer* buffer);
 void free_memory(ct_buffer* buffer);
+
+// Memory for `data` that begins as the contents of a whole file. False, with the error set, where
+// that fails or the device cannot do it.
+bool map_contents(ct_buffer* buffer, const ct_file* file);
+
+// The bytes of a buffer as they are; null, with the error set, where the host cannot read them.
+const unsigned char* host_bytes(const ct_buffer& buffer, const char* call);
+
+// ct_device_measure() of arguments that were checked: -1, with the error set, where the device has
+// no such limit.
+float measure_limit(ct_device* device, uint32_t limit, ct_buffer* memory);
 
 // rows × columns elements from or to dense memory of the host, or zeros; not packed weights. False
 // with the error set where the device fails.

@@ -19,11 +19,15 @@ bool check_rms_norm(RmsNormArgs& args, const ct_device* device, const ct_tensor*
   const Call call{"ct_rms_norm", device};
   const Operand to{"out", out}, from{"x", x}, scale{"weight", weight};
   if (!is_floats(call, from) || !is_floats_of(call, to, x->rows, x->columns, from) ||
-      !is_floats_of(call, scale, 1, x->columns, from) || !is_epsilon(call, epsilon) ||
-      !is_apart_or_same(call, to, from) || !is_apart(call, to, scale)) {
+      !is_floats_of(call, scale, 1, any, from) ||
+      !divides(call, from, weight->columns, "head size, the columns of weight,") ||
+      !is_epsilon(call, epsilon) || !is_apart_or_same(call, to, from) ||
+      !is_apart(call, to, scale)) {
     return false;
   }
-  args = {floats(to), const_floats(from), float_row(scale), epsilon};
+  const uint32_t head_size = weight->columns;
+  args = {floats(to), const_floats(from), float_row(scale), x->columns / head_size, head_size,
+          epsilon};
   return true;
 }
 

@@ -38,7 +38,7 @@ using namespace ct;
 
 extern "C" {
 
-uint32_t ct_version(void) { return 2; }
+uint32_t ct_version(void) { return 3; }
 
 uint32_t ct_last_error(char* text, uint32_t capacity) {
   return copy_text(last_error(), text, capacity);
@@ -98,6 +98,20 @@ uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity) {
 uint32_t ct_device_threads(ct_device* device) {
   DeviceGuard guard(device, "ct_device_threads");
   return guard ? device->pool.threads() : 0;
+}
+
+float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory) {
+  DeviceGuard guard(device, "ct_device_measure");
+  if (!guard) return -1;
+  if (limit > CT_LIMIT_INT8) {
+    set_error("ct_device_measure: limit is %u; pass one of CT_LIMIT_*", limit);
+    return -1;
+  }
+  if (limit == CT_LIMIT_READ && (!memory || !memory->bytes)) {
+    set_error("ct_device_measure: memory is missing; pass a buffer larger than any cache");
+    return -1;
+  }
+  return measure_limit(device, limit, memory);
 }
 
 }  // extern "C"

@@ -9,15 +9,10 @@
 
 #include "backend.h"
 #include "device.h"
+#include "file.h"
 #include "operands.h"
 #include "packed.h"
 #include "status.h"
-
-struct ct_file {
-  int descriptor;
-  unsigned char* data;  // null for an empty file
-  uint64_t bytes;
-};
 
 using namespace ct;
 
@@ -41,12 +36,6 @@ bool map_file(ct_file* file, const char* path) {
   }
   file->data = static_cast<unsigned char*>(data);
   return true;
-}
-
-// A mapped page past the end of a file that was cut off kills the process, so look before reading.
-bool is_whole(const ct_file* file) {
-  struct stat status;
-  return !fstat(file->descriptor, &status) && uint64_t(status.st_size) >= file->bytes;
 }
 
 bool is_float_type(const char* call, const char* name, uint32_t type) {
@@ -152,7 +141,72 @@ bool check_packed_load(RepackArgs& args, const ct_tensor* tensor, const Quantize
   return true;
 }
 
+// Bytes of a file that are read before their pages are given back: small beside any weights, and
+// long enough for all threads.
+constexpr uint64_t piece_bytes = 16 * 1024 * 1024;
+
+// Gives pages of a mapped file back to the system, which may keep them for the next reader: the
+// process would else hold the file besides the weights that are made of it.
+void release_pages(const ct_file* file, const unsigned char* from, uint64_t bytes) {
+  const uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = uint64_t(from - file->data) / page * page;
+  uint64_t end = uint64_t(from - file->data) + bytes;
+  if (end > file->bytes) end = file->bytes;
+  if (end > begin) madvise(file->data + begin, end - begin, MADV_DONTNEED);
+}
+
+Typed rows_of(const Typed& all, uint32_t begin, uint32_t count) {
+  Typed part = all;
+  part.rows = count;
+  unsigned char* data = static_cast<unsigned char*>(all.data);
+  const PackedLayout layout = {all.type, all.columns, all.group};
+  part.data = data + (is_packed(all.type) ? layout.bytes(begin)
+                                          : begin * all.stride * element_bytes(all.type));
+  return part;
+}
+
+// Calls body(first row, rows) for pieces of a tensor whose rows are `stride` bytes apart in a file.
+template <typename Body>
+bool in_pieces(const Typed& out, uint64_t stride, const Body& body) {
+  const uint64_t rows = piece_bytes / (stride ? stride : 1) / packed_rows * packed_rows;
+  const uint64_t most = rows ? rows : packed_rows;
+  for (uint64_t row = 0; row < out.rows; row += most) {
+    const uint64_t left = out.rows - row;
+    if (!body(uint32_t(row), uint32_t(left < most ? left : most))) return false;
+  }
+  return true;
+}
+
+bool convert_pieces(ct_device* device, const ct_file* file, const ConvertArgs& all) {
+  return in_pieces(all.out, all.source_stride, [&](uint32_t row, uint32_t count) {
+    ConvertArgs args = all;
+    args.out = rows_of(all.out, row, count);
+    args.source += row * all.source_stride;
+    if (!convert_elements(device, args)) return false;
+    release_pages(file, args.source, count * all.source_stride);
+    return true;
+  });
+}
+
+bool repack_pieces(ct_device* device, const Quantized& source, const RepackArgs& all) {
+  return in_pieces(all.out, all.codes_stride, [&](uint32_t row, uint32_t count) {
+    RepackArgs args = all;
+    args.out = rows_of(all.out, row, count);
+    args.codes += row * all.codes_stride;
+    args.scales += row * all.scales_stride;
+    if (!repack_elements(device, args)) return false;
+    release_pages(source.codes_file, args.codes, count * all.codes_stride);
+    release_pages(source.scales_file, args.scales, count * all.scales_stride);
+    return true;
+  });
+}
+
 }  // namespace
+
+bool ct::is_whole(const ct_file* file) {
+  struct stat status;
+  return !fstat(file->descriptor, &status) && uint64_t(status.st_size) >= file->bytes;
+}
 
 extern "C" {
 
@@ -206,7 +260,7 @@ int32_t ct_tensor_load(ct_tensor* tensor, ct_file* file, uint64_t offset, uint32
   DeviceGuard guard(device, "ct_tensor_load");
   ConvertArgs args;
   if (!guard || !check_load(args, tensor, file, offset, source_type, row_step)) return -1;
-  return convert_elements(device, args) ? 0 : -1;
+  return convert_pieces(device, file, args) ? 0 : -1;
 }
 
 int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
@@ -222,7 +276,7 @@ int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
   const Quantized source = {codes_file, scales_file, codes, scales,
                             scale_type, bits,        group, row_step};
   if (!guard || !check_packed_load(args, tensor, source)) return -1;
-  return repack_elements(device, args) ? 0 : -1;
+  return repack_pieces(device, source, args) ? 0 : -1;
 }
 
 }  // extern "C"

@@ -1,8 +1,11 @@
 #include "host_memory.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "status.h"
 
 namespace ct {
 namespace {
@@ -64,6 +67,20 @@ void free_host_memory(ct_buffer* buffer) {
   } else {
     free(buffer->mapping);
   }
+}
+
+// A page that is written to becomes memory of the process, and not of the file.
+bool map_host_contents(ct_buffer* buffer, const ct_file* file) {
+  constexpr int protection = PROT_READ | PROT_WRITE;
+  void* mapping = mmap(nullptr, file->bytes, protection, MAP_PRIVATE, file->descriptor, 0);
+  if (mapping == MAP_FAILED) {
+    return fail("ct_buffer_map: cannot map the %llu bytes of file: %s",
+                (unsigned long long)file->bytes, strerror(errno));
+  }
+  buffer->mapping = mapping;
+  buffer->mapping_bytes = file->bytes;
+  buffer->data = static_cast<unsigned char*>(mapping);
+  return true;
 }
 
 void write_host_elements(const ct_tensor& tensor, const void* data) {

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <new>
-
 #include "backend.h"
+#include "buffer.h"
 #include "device.h"
 #include "operands.h"
 #include "packed.h"
@@ -14,15 +13,6 @@
 using namespace ct;
 
 namespace {
-
-// Gives up one reference to the buffer; says whether its reference to the device is to be given up.
-bool drop(ct_buffer* buffer) {
-  if (buffer->references.fetch_sub(1) != 1) return false;
-  free_memory(buffer);
-  buffer->~ct_buffer();
-  free(buffer);
-  return true;
-}
 
 // Bytes from the first element of a view to the end of its last; false where it overflows.
 bool view_bytes(uint64_t* bytes, uint32_t size, uint32_t rows, uint32_t columns, uint32_t stride) {
@@ -96,40 +86,6 @@ ct_device* device_of(const ct_tensor* tensor, const char* call) {
 
 extern "C" {
 
-ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes) {
-  DeviceGuard guard(device, "ct_buffer_create");
-  if (!guard) return nullptr;
-  void* memory = malloc(sizeof(ct_buffer));
-  ct_buffer* buffer = nullptr;
-  if (memory) {
-    buffer = new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0, nullptr, false};
-  }
-  if (buffer && allocate_memory(buffer)) {
-    device->references.fetch_add(1);
-    return buffer;
-  }
-  free(memory);
-  set_error("ct_buffer_create: out of memory for %llu bytes; ask for less or free some",
-            (unsigned long long)bytes);
-  return nullptr;
-}
-
-int32_t ct_buffer_free(ct_buffer* buffer) {
-  if (!buffer) {
-    set_error("ct_buffer_free: buffer is missing; pass what ct_buffer_create gave");
-    return -1;
-  }
-  ct_device* device = buffer->device;
-  bool last;
-  {
-    DeviceGuard guard(device, "ct_buffer_free", Access::any_device);
-    if (!guard) return -1;
-    last = drop(buffer);
-  }
-  if (last) release_device(device);
-  return 0;
-}
-
 ct_tensor* ct_tensor_create(ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_t rows,
                             uint32_t columns, uint32_t stride) {
   if (!buffer) {
@@ -171,7 +127,7 @@ int32_t ct_tensor_free(ct_tensor* tensor) {
   {
     DeviceGuard guard(device, "ct_tensor_free", Access::any_device);
     if (!guard) return -1;
-    last = drop(tensor->buffer);
+    last = drop_buffer(tensor->buffer);
     free(tensor);
   }
   if (last) release_device(device);

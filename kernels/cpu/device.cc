@@ -52,6 +52,12 @@ void destroy_device(ct_device* device) {
 bool allocate_memory(ct_buffer* buffer) { return allocate_host_memory(buffer); }
 void free_memory(ct_buffer* buffer) { free_host_memory(buffer); }
 
+bool map_contents(ct_buffer* buffer, const ct_file* file) {
+  return map_host_contents(buffer, file);
+}
+
+const unsigned char* host_bytes(const ct_buffer& buffer, const char*) { return buffer.data; }
+
 bool write_elements(const ct_tensor& tensor, const void* from) {
   write_host_elements(tensor, from);
   return true;

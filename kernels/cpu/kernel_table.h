@@ -31,6 +31,8 @@ struct KernelTable {
   bool (*convert)(ThreadPool&, const ConvertArgs&);  // ct_tensor_load
   bool (*unpack)(ThreadPool&, const UnpackArgs&);  // ct_tensor_read
   bool (*repack)(ThreadPool&, const RepackArgs&);  // ct_packed_load
+  // ct_device_measure; returns the bytes read or operations done.
+  double (*exercise)(ThreadPool&, const ExerciseArgs&);
 };
 
 }  // namespace ct

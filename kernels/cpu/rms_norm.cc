@@ -25,10 +25,10 @@ inline float sum_of_squares(const float* x, uint64_t columns) {
 }
 
 bool rms_norm(ThreadPool& pool, const RmsNormArgs& args) {
-  const uint64_t columns = args.x.columns;
-  const auto normalize = [&](uint64_t r) {
-    const float* x = args.x.row(r);
-    float* out = args.out.row(r);
+  const uint64_t columns = args.head_size;
+  const auto normalize = [&](uint64_t r, uint64_t head) {
+    const float* x = args.x.row(r) + head * columns;
+    float* out = args.out.row(r) + head * columns;
     const float mean = sum_of_squares(x, columns) / float(columns);
     const float scale = 1.0f / __builtin_sqrtf(mean + args.epsilon);
     uint64_t c = 0;
@@ -37,10 +37,12 @@ bool rms_norm(ThreadPool& pool, const RmsNormArgs& args) {
     }
     for (; c < columns; ++c) out[c] = x[c] * scale * args.weight[c];
   };
-  // Whole rows only: a mean needs all of its row.
-  const uint64_t group = columns && columns < 16384 ? 16384 / columns : 1;
+  // Whole rows only: a mean needs all of its head.
+  const uint64_t group = args.x.columns < 16384 ? 16384 / args.x.columns : 1;
   pool.run(uint32_t(divide_up(args.x.rows, group)), [&](uint32_t task, uint32_t) {
-    for (uint64_t r = task * group; r < (task + 1) * group && r < args.x.rows; ++r) normalize(r);
+    for (uint64_t r = task * group; r < (task + 1) * group && r < args.x.rows; ++r) {
+      for (uint32_t head = 0; head < args.heads; ++head) normalize(r, head);
+    }
   });
   return true;
 }

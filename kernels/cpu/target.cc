@@ -10,6 +10,7 @@
 #include "gated_delta.cc"
 #include "gated_norm.cc"
 #include "kernel_table.h"
+#include "limits.cc"
 #include "linear.cc"
 #include "log_sum_exp.cc"
 #include "packed.cc"
@@ -32,7 +33,7 @@ const KernelTable kernels = {CT_TEXT(CT_TARGET), embedding,   rms_norm,     line
                              dynamic_convolution, gated_delta, gated_norm,  cache_append,
                              attention,          page_scores, select_pages, gather_rows,
                              scatter_rows,       argmax,      top_k,        log_sum_exp,
-                             convert,            unpack,      repack};
+                             convert,            unpack,      repack,       exercise};
 
 }  // namespace CT_TARGET
 }  // namespace ct

@@ -19,7 +19,7 @@ struct ElementwiseSizes {
 
 struct NormSizes {
   uint64_t out_stride, x_stride;
-  uint32_t columns;
+  uint32_t head_size;
   float epsilon;
 };
 

@@ -55,6 +55,15 @@ typedef struct ct_file ct_file;
 /* Rows of packed weights that lie together in memory. */
 #define CT_PACKED_ROWS 16u
 
+/* Rises whenever packed weights lie in memory in another way than before, for whatever keeps them
+ * in files. It is the same for every instruction set. */
+#define CT_PACKED_LAYOUT 1u
+
+/* What ct_device_measure measures; `memory` is for the first alone. */
+#define CT_LIMIT_READ 0u
+#define CT_LIMIT_F32 1u
+#define CT_LIMIT_INT8 2u
+
 /* Tokens in one page of a key or value cache. */
 #define CT_PAGE_TOKENS 16u
 
@@ -86,10 +95,28 @@ uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity);
 /* Threads that operators run on. */
 uint32_t ct_device_threads(ct_device* device);
 
+/* What the device can do at most, to hold other measurements against, the best of several runs of
+ * some milliseconds: bytes read from `memory`, which is overwritten and should be larger than any
+ * cache, in GB/s; multiply-adds in f32, with which bf16 is multiplied, too, and the products of
+ * packed weights, both in 10^9 operations a second, of which a multiply-add is two. -1 on failure.
+ */
+float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory);
+
 /* ---- buffers and tensors --------------------------------------------------------------------- */
 
 /* Memory on the device, aligned to 256 bytes and zeroed. */
 ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes);
+
+/* Memory that begins as the contents of a file, which is mapped, not copied, and may be closed.
+ * What is written to the memory does not reach the file. Whoever cuts the file off meanwhile kills
+ * the process; to change it, put another one in its place. */
+ct_buffer* ct_buffer_map(ct_device* device, ct_file* file);
+
+/* Copies a buffer's bytes as they are. */
+int32_t ct_buffer_read(ct_buffer* buffer, uint64_t offset, void* data, uint64_t bytes);
+
+/* A checksum of a part of a buffer, against damage, not malice; 0 on failure only. */
+uint64_t ct_buffer_checksum(ct_buffer* buffer, uint64_t offset, uint64_t bytes);
 
 /* Gives up the handle; the memory goes when the last tensor on it is freed. */
 int32_t ct_buffer_free(ct_buffer* buffer);
@@ -161,8 +188,8 @@ int32_t ct_packed_load(ct_tensor* tensor, ct_file* codes_file, uint64_t codes,
  * or q4. */
 int32_t ct_embedding(ct_device* device, ct_tensor* out, ct_tensor* table, ct_tensor* tokens);
 
-/* out[N, D] = weight[1, D] * x / sqrt(mean(x^2) + epsilon), the mean over a row. out may alias x.
- * */
+/* RMS norm of each head of V = columns of weight elements, of which a row has one or more:
+ *   out = weight[1, V] * x / sqrt(mean(x^2) + epsilon), out and x [N, H*V]. out may alias x. */
 int32_t ct_rms_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* weight,
                     float epsilon);
 

@@ -13,8 +13,9 @@ import {
 import { LEAST_BUDGET } from "../runtime_options.ts";
 import { flag, whole, wholes } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
-import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
+import { loadModel, MODEL_OPTIONS, PROFILE_OPTION } from "./model_options.ts";
 import { bytesText } from "./output.ts";
+import { profileOf, profileText } from "./profile.ts";
 
 export const benchCommand: Command = {
   summary: "Measure how fast a model reads and generates",
@@ -28,7 +29,9 @@ export const benchCommand: Command = {
     prompt: { type: "string", value: "N", help: "tokens to read (default 512); 0 for none" },
     generate: { type: "string", value: "N", help: "tokens to generate (default 64); 0 for none" },
     depth: { type: "string", value: "LIST", help: "tokens in the session before (default 0)" },
+    batch: { type: "string", value: "LIST", help: "sessions that generate together (default 1)" },
     repetitions: { type: "string", value: "N", help: "times to measure each (default 5)" },
+    ...PROFILE_OPTION,
     json: { type: "boolean", help: "print one JSON object" },
   },
   example: "--prompt 256 --generate 32 --depth 0,1024",
@@ -39,11 +42,17 @@ async function bench(args: CommandArguments): Promise<number> {
   const options = benchmarkOptions(args);
   // Nothing is evicted, and no repetition finds the states of the one before.
   const attentionBudget = Math.max(benchmarkDepth(options), LEAST_BUDGET);
-  const measured = { sessions: 1, attentionBudget, prefixCache: 0 };
+  const sessions = Math.max(...options.batches);
+  const measured = { sessions, attentionBudget, prefixCache: 0 };
   await using runtime = await loadModel(args, measured);
   const report = await benchmark(runtime, options, console.error);
-  if (flag(args, "json")) console.log(JSON.stringify(report, undefined, 2));
-  else console.log(`${heading(report)}\n\n${table(report)}`);
+  const profile = await profileOf(runtime);
+  if (flag(args, "json")) {
+    console.log(JSON.stringify({ ...report, ...(profile && { profile }) }, undefined, 2));
+  } else {
+    const parts = [heading(report), table(report), ...(profile ? [profileText(profile)] : [])];
+    console.log(parts.join("\n\n"));
+  }
   return 0;
 }
 
@@ -55,35 +64,48 @@ function benchmarkOptions(args: CommandArguments): BenchmarkOptions {
     prompt: whole(args, "prompt", 0) ?? 512,
     generate: whole(args, "generate", 0) ?? 64,
     depths: wholes(args, "depth") ?? [0],
+    batches: batches(args),
     repetitions: whole(args, "repetitions", 1) ?? 5,
   };
   if (options.prompt + options.generate > 0) return options;
   throw new UsageError("--prompt and --generate are both 0: pass a number of at least 1 for one");
 }
 
-function heading({ machine, model }: BenchmarkReport): string {
+function batches(args: CommandArguments): number[] {
+  const list = wholes(args, "batch") ?? [1];
+  if (list.every((count) => count > 0)) return list;
+  throw new UsageError(`--batch is "${list}": pass numbers of at least 1`);
+}
+
+function heading({ machine, model, limits }: BenchmarkReport): string {
   const weights = `${bytesText(model.weight_bytes)} of ${model.weights} weights`;
   const millions = (model.parameters / 1e6).toLocaleString("en", { maximumFractionDigits: 1 });
+  const { read_gb_s, bf16_gflop_s, int8_gop_s } = limits;
   return [
-    `${model.name}: ${millions} million parameters, ${weights}, a session of ` +
+    `${model.shape}: ${millions} million parameters, ${weights}, a session of ` +
     bytesText(model.session_bytes),
-    `${machine.os} ${machine.arch}, ${machine.instruction_set}, threads ${machine.threads}`,
+    `${machine.os} ${machine.arch}, ${machine.instruction_set}, threads ${machine.threads}: ` +
+    `${read_gb_s.toFixed(1)} GB/s, ${bf16_gflop_s.toFixed(0)} GFLOP/s, ` +
+    `${int8_gop_s.toFixed(0)} GOP/s in 8 bits`,
+    `${bytesText(model.resident_bytes)} resident`,
   ].join("\n");
 }
 
-const COLUMNS = ["test", "tokens/s", "rate", "ms/token: p50", "p99"];
+const COLUMNS = ["test", "tokens/s", "rate", "of the limit", "ms/token: p50", "p99"];
 
 function table({ prefill, decode }: BenchmarkReport): string {
   const rows = [COLUMNS];
-  for (const { tokens, depth, tokens_per_second, gflop_s } of prefill) {
-    const rate = `${gflop_s.toFixed(1)} GFLOP/s`;
-    rows.push([`prompt ${tokens} at ${depth}`, rateText(tokens_per_second), rate, "", ""]);
+  for (const result of prefill) {
+    const { tokens, depth, gflop_s } = result;
+    const rates = [rateText(result), `${gflop_s.toFixed(1)} GFLOP/s`, shareText(result)];
+    rows.push([`prompt ${tokens} at ${depth}`, ...rates, "", ""]);
   }
-  for (const { tokens, depth, tokens_per_second, ms_per_token, gb_s } of decode) {
-    const { p50, p99 } = ms_per_token;
+  for (const result of decode) {
+    const { tokens, depth, batch, ms_per_token: { p50, p99 }, gb_s } = result;
+    const sessions = batch === 1 ? "" : ` × ${batch}`;
+    const rates = [rateText(result), `${gb_s.toFixed(1)} GB/s`, shareText(result)];
     const times = [p50.toFixed(2), p99.toFixed(2)];
-    const rate = `${gb_s.toFixed(1)} GB/s`;
-    rows.push([`generate ${tokens} at ${depth}`, rateText(tokens_per_second), rate, ...times]);
+    rows.push([`generate ${tokens} at ${depth}${sessions}`, ...rates, ...times]);
   }
   const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
   return rows.map((row) =>
@@ -92,6 +114,10 @@ function table({ prefill, decode }: BenchmarkReport): string {
   ).join("\n");
 }
 
-function rateText({ mean, deviation }: Rate): string {
-  return `${mean.toFixed(1)} ± ${deviation.toFixed(1)}`;
+function rateText({ tokens_per_second, tokens_per_second_sd }: Rate): string {
+  return `${tokens_per_second.toFixed(1)} ± ${tokens_per_second_sd.toFixed(1)}`;
+}
+
+function shareText({ fraction_of_limit }: { fraction_of_limit: number }): string {
+  return `${(100 * fraction_of_limit).toFixed(0)} %`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Difference, drift, evaluate, type Loss, textTokens, WINDOW } from "../evaluate.ts";
+import type { WeightType } from "../model/weight_types.ts";
 import { readText } from "../read_text.ts";
 import type { Runtime } from "../runtime.ts";
 import { flag, text, whole } from "./arguments.ts";
@@ -11,6 +12,9 @@ import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
 
 const DEFAULT_DRIFT = 10_000;
+
+/** What `--against` takes for weights of the same model; a folder of such a name is `./q8`. */
+const WEIGHT_TYPES: readonly string[] = ["auto", "f32", "bf16", "q8", "q4"] satisfies WeightType[];
 
 export const evalCommand: Command = {
   summary: "Measure how well a model predicts a text",
@@ -21,7 +25,7 @@ export const evalCommand: Command = {
     against: {
       type: "string",
       value: "MODEL",
-      help: "compare with another folder, or with f32 or bf16 weights of the same",
+      help: "compare with another folder, or, by a type, with such weights of the same",
     },
     drift: {
       type: "string",
@@ -58,9 +62,9 @@ async function run(args: CommandArguments): Promise<number> {
   return 0;
 }
 
-/** The reference: the same folder with another type of weights, or another folder as it is. */
-function otherModel(against: string): { weights: "f32" | "bf16" | "auto"; model?: string } {
-  if (against === "f32" || against === "bf16") return { weights: against };
+/** The reference: the same model with another type of weights, or another folder as it is. */
+function otherModel(against: string): { weights: WeightType; model?: string } {
+  if (WEIGHT_TYPES.includes(against)) return { weights: against as WeightType };
   return { model: against, weights: "auto" };
 }
 

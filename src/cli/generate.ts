@@ -9,8 +9,9 @@ import type { Session } from "../session.ts";
 import { writeFileAtomically } from "../store/write_file.ts";
 import { flag, text, wholes } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
-import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
+import { loadModel, MODEL_OPTIONS, PROFILE_OPTION } from "./model_options.ts";
 import { perSecond, rateText, write } from "./output.ts";
+import { type ProfileEntry, profileOf, profileText } from "./profile.ts";
 import { SAMPLING_OPTIONS, samplingOptions } from "./sampling_options.ts";
 
 const DEFAULT_MAX_TOKENS = 256;
@@ -36,6 +37,7 @@ export const generateCommand: Command = {
       value: "FILE",
       help: "go on from a saved session; the prompt follows",
     },
+    ...PROFILE_OPTION,
     json: { type: "boolean", help: "print one JSON object at the end, in place of the text" },
   },
   example: '--max-tokens 64 --seed 7 "Once upon a time"',
@@ -80,8 +82,9 @@ async function generate(args: CommandArguments): Promise<number> {
     Deno.removeSignalListener("SIGINT", stop);
   }
   await save(args, session, outcome);
-  if (asJson) console.log(JSON.stringify(report(runtime, outcome), undefined, 2));
-  else await summarize(outcome);
+  const profile = flag(args, "profile") ? await profileOf(runtime) : undefined;
+  if (asJson) console.log(JSON.stringify(report(runtime, outcome, profile), undefined, 2));
+  else await summarize(outcome, profile);
   return outcome.finishReason === "interrupted" ? INTERRUPTED : 0;
 }
 
@@ -127,7 +130,7 @@ async function save(args: CommandArguments, session: Session, { ids }: Outcome):
   if (path === undefined || ids.length === 0) return;
   const snapshot = await session.snapshot();
   try {
-    await writeFileAtomically(path, snapshot);
+    writeFileAtomically(path, snapshot);
   } catch (error) {
     throw new Error(`Cannot write the session to ${path}: ${(error as Error).message}`);
   }
@@ -154,7 +157,11 @@ async function promptOf(args: CommandArguments, optional: boolean): Promise<stri
   return piped;
 }
 
-function report(runtime: Runtime, outcome: Outcome): object {
+function report(
+  runtime: Runtime,
+  outcome: Outcome,
+  profile: readonly ProfileEntry[] | undefined,
+): object {
   const { promptTokens, promptMilliseconds, ids, milliseconds } = outcome;
   return {
     model: runtime.name,
@@ -165,12 +172,17 @@ function report(runtime: Runtime, outcome: Outcome): object {
     generated_tokens: ids.length,
     prompt_tokens_per_second: perSecond(promptTokens, promptMilliseconds),
     generated_tokens_per_second: perSecond(ids.length, milliseconds),
+    ...(profile && { profile }),
   };
 }
 
-async function summarize(outcome: Outcome): Promise<void> {
+async function summarize(
+  outcome: Outcome,
+  profile: readonly ProfileEntry[] | undefined,
+): Promise<void> {
   if (!outcome.text.endsWith("\n")) await write("\n");
   const { promptTokens, promptMilliseconds, ids, milliseconds } = outcome;
   const prompt = rateText(promptTokens, promptMilliseconds);
   console.error(`prompt ${prompt}, generated ${rateText(ids.length, milliseconds)}`);
+  if (profile) console.error(`\n${profileText(profile)}`);
 }

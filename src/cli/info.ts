@@ -54,6 +54,7 @@ function describe(runtime: Runtime) {
     weights_type: runtime.weightsType,
     cache_type: runtime.cacheType,
     state_type: runtime.stateType,
+    weight_file: runtime.weightsFile ?? null,
     weight_bytes: memory.weights,
     scratch_bytes: memory.scratch,
     session_bytes: memory.session,
@@ -69,6 +70,7 @@ function describe(runtime: Runtime) {
 function table(facts: Facts): string {
   const layers = Object.entries(facts.layers).map(([kind, count]) => `${count} ${kind}`);
   const total = Object.values(facts.layers).reduce((a, b) => a + b, 0);
+  const mapped = facts.weight_file === null ? "" : `, mapped from ${facts.weight_file}`;
   const rows: [string, string | number][] = [
     ["model", facts.model],
     ["parameters", facts.parameters.toLocaleString("en")],
@@ -80,7 +82,7 @@ function table(facts: Facts): string {
     ["library", facts.library],
     ["instruction set", facts.instruction_set],
     ["threads", facts.threads],
-    ["weights", `${bytesText(facts.weight_bytes)} (${facts.weights_type})`],
+    ["weights", `${bytesText(facts.weight_bytes)} (${facts.weights_type}${mapped})`],
     ["scratch", bytesText(facts.scratch_bytes)],
     ["session", `${bytesText(facts.session_bytes)} (${sessionTypes(facts)})`],
     ["sessions", facts.sessions],

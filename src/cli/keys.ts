@@ -56,7 +56,7 @@ async function add(args: CommandArguments, path: string, name: string): Promise<
     throw new Error(`${path} has a key named "${name}": remove it first, or choose another name`);
   }
   const made = newKey(name, scopes(args));
-  await writeKeys(path, [...keys, made.key]);
+  writeKeys(path, [...keys, made.key]);
   if (flag(args, "json")) {
     console.log(JSON.stringify({ name, key: made.text, scopes: made.key.scopes }));
   } else {
@@ -69,7 +69,7 @@ async function remove(path: string, name: string): Promise<void> {
   const keys = await readKeys(path);
   const others = keys.filter((key) => key.name !== name);
   if (others.length === keys.length) throw new Error(`${path} has no key named "${name}"`);
-  await writeKeys(path, others);
+  writeKeys(path, others);
 }
 
 function list(keys: readonly ApiKey[], asJson: boolean): void {

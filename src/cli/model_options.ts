@@ -5,7 +5,7 @@
  */
 import type { RuntimeOptions } from "../options.ts";
 import { Runtime } from "../runtime.ts";
-import { bytes, choice, number, present, text, whole } from "./arguments.ts";
+import { bytes, choice, flag, number, present, text, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
 import { cacheFolder } from "./environment.ts";
 
@@ -23,6 +23,8 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     help: "in place of a model: random weights of this shape, to measure with",
   },
   weights: { type: "string", value: "TYPE", help: "auto, f32, bf16, q8 or q4 (default auto)" },
+  cache: { type: "boolean", help: "keep the weights as the kernels read them beside the model" },
+  "cache-in": { type: "string", value: "FOLDER", help: "the same, in this folder" },
   "state-type": { type: "string", value: "TYPE", help: "recurrent states: f32 (default) or bf16" },
   "cache-type": { type: "string", value: "TYPE", help: "keys and values: f32 or bf16 (default)" },
   "attention-budget": {
@@ -47,6 +49,11 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
   },
   threads: { type: "string", value: "N", help: "threads (default 0: one for each core)" },
   "instruction-set": { type: "string", value: "NAME", help: "of the CPU kernels (default auto)" },
+};
+
+/** Option of the commands that can show the time of each operator. */
+export const PROFILE_OPTION: Readonly<Record<string, OptionHelp>> = {
+  profile: { type: "boolean", help: "show how long each operator took" },
 };
 
 /** Option of the commands that can open several sessions. */
@@ -95,11 +102,13 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
   }
   return present<RuntimeOptions>({
     weights: choice(args, "weights", ["auto", "f32", "bf16", "q8", "q4"]),
+    cache: text(args, "cache-in") ?? (flag(args, "cache") || undefined),
     stateType: choice(args, "state-type", ["f32", "bf16"]),
     cacheType: choice(args, "cache-type", ["f32", "bf16"]),
     attentionBudget: budget,
     attentionRead: whole(args, "attention-read", 1),
     prefixCache: bytes(args, "prefix-cache"),
+    profile: flag(args, "profile") || undefined,
     threads: whole(args, "threads", 0),
     instructionSet: text(args, "instruction-set"),
     sessions,

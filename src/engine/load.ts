@@ -3,20 +3,16 @@
  *
  * @module
  */
-import { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { fingerprint, randomFingerprint } from "../checkpoint/fingerprint.ts";
 import type { ModelConfig } from "../config.ts";
 import { BatchBuffers } from "../model/batch.ts";
-import { CheckpointSource } from "../model/checkpoint_source.ts";
 import { JetNemotron } from "../model/jet_nemotron.ts";
-import { RandomSource } from "../model/random_source.ts";
 import { slotBytes, StatePool } from "../model/state.ts";
-import type { WeightType } from "../model/weight_types.ts";
-import { Weights, type WeightsSummary } from "../model/weights.ts";
+import type { WeightsSummary } from "../model/weights.ts";
 import type { MemoryReport } from "../options.ts";
-import type { Ops } from "../ops.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
+import type { MemoryOps } from "../weight_memory.ts";
 import { Engine } from "./engine.ts";
+import { loadWeights } from "./load_weights.ts";
 import { WorkCount } from "./work_count.ts";
 
 /** Tokens after which a session's state is kept in any case, so that it can go back. */
@@ -25,31 +21,28 @@ const CHECKPOINT_INTERVAL = 2048;
 /** As many as `sessions` allows. */
 const MOST_SESSIONS = 65536;
 
-/** Operators that know how much memory they gave out. */
-export interface MeasuredOps extends Ops {
-  readonly bytes: number;
-}
-
 /** An engine with everything that it runs on. Disposing it frees it all. */
 export interface LoadedEngine extends Disposable {
   readonly engine: Engine;
   readonly memory: MemoryReport;
   readonly work: WorkCount;
   readonly weightsType: WeightsSummary;
+  /** The file that the weights are mapped from, where they were not converted. */
+  readonly weightsFile: string | undefined;
   /** Tells this model from others. */
   readonly fingerprint: string;
 }
 
 /** Loads a model and allocates the states of all sessions; a failure leaves nothing allocated. */
 export function loadEngine(
-  ops: MeasuredOps,
+  ops: MemoryOps,
   config: ModelConfig,
   source: ModelSource,
   options: EngineOptions,
 ): LoadedEngine {
   using stack = new DisposableStack();
   const atStart = ops.bytes;
-  const loaded = loadWeights(ops, config, source, options.weights);
+  const loaded = loadWeights(ops, config, source, options);
   const weights = stack.use(loaded.weights);
   const weightBytes = ops.bytes - atStart;
   const { attentionBudget, attentionRead, prefillPiece, deltaChunk } = options;
@@ -95,6 +88,7 @@ export function loadEngine(
     memory,
     work,
     weightsType: weights.type,
+    weightsFile: loaded.file,
     fingerprint: loaded.fingerprint,
     [Symbol.dispose]: () => owned.dispose(),
   };
@@ -109,20 +103,4 @@ function slotCount({ sessions, memory }: EngineOptions, bytes: number): number {
     `memory is ${memory} bytes and one session needs ${bytes}: pass that much or more, or a ` +
       `smaller attentionBudget`,
   );
-}
-
-function loadWeights(
-  ops: Ops,
-  config: ModelConfig,
-  source: ModelSource,
-  type: WeightType,
-): { weights: Weights; fingerprint: string } {
-  if (source.kind === "random") {
-    const weights = new Weights(ops, config, new RandomSource(ops, source.seed), type);
-    return { weights, fingerprint: randomFingerprint(config, source.seed) };
-  }
-  const checkpoint = Checkpoint.open(source.folder);
-  using files = new CheckpointSource(ops, checkpoint);
-  const weights = new Weights(ops, config, files, type);
-  return { weights, fingerprint: fingerprint(config, checkpoint.paths) };
 }

@@ -1,6 +1,6 @@
 /**
- * The forward pass of Jet-Nemotron, and of Qwen2, which is the same model with attention in every
- * layer.
+ * The forward pass of Jet-Nemotron, and of Qwen2 and Qwen3, which are the same model with attention
+ * in every layer.
  *
  * @module
  */
@@ -121,6 +121,10 @@ export class JetNemotron implements Disposable {
     const table = batch.tables[state.table]!;
     const window = w.kind === "swa" ? this.config.window : 0;
     ops.linear(t.input, x, w.input, w.inputBias);
+    if (w.headNorms) {
+      ops.rmsNorm(t.q, t.q, w.headNorms.query, this.config.normEpsilon);
+      ops.rmsNorm(t.k, t.k, w.headNorms.key, this.config.normEpsilon);
+    }
     ops.rotary(t.rotated, t.rotated, positions, headSize, ropeTheta);
     ops.cacheAppend(keys, values, t.k, t.v, table.rows, bounds);
     const { pages, starts, shifts } = bounds ? this.#score(t.q, bounds, table, batch) : table;

@@ -37,16 +37,13 @@ export class RandomSource implements WeightSource {
     for (let i = 0; i < values.length; i++) {
       values[i] = this.#block[i % BLOCK]! * scale + (isNorm ? 1 : 0);
     }
+    // bf16 is the upper half of f32; random numbers need no rounding.
+    const data = out.type === "bf16"
+      ? Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16)
+      : values;
     for (let row = 0; row < out.rows; row += rows) {
       using view = out.rowView(row, Math.min(rows, out.rows - row));
-      this.#write(view, values.subarray(0, view.rows * view.columns));
+      this.#ops.write(view, data.subarray(0, view.rows * view.columns));
     }
-  }
-
-  #write(view: Tensor, values: Float32Array): void {
-    if (view.type !== "bf16") return this.#ops.write(view, values);
-    // bf16 is the upper half of f32; random numbers need no rounding.
-    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-    this.#ops.write(view, Uint16Array.from(bits, (word) => word >>> 16));
   }
 }

@@ -41,7 +41,11 @@ export function tensorShapes(config: ModelConfig): Map<string, readonly number[]
     } else {
       for (const [name, count] of [["q", heads], ["k", kvHeads], ["v", kvHeads]] as const) {
         shapes.set(`${mixer}.${name}_proj.weight`, [count * headSize, D]);
+        if (config.modelType === "qwen3") continue;
         shapes.set(`${mixer}.${name}_proj.bias`, [count * headSize]);
+      }
+      if (config.modelType === "qwen3") {
+        for (const name of ["q_norm", "k_norm"]) shapes.set(`${mixer}.${name}.weight`, [headSize]);
       }
       shapes.set(`${mixer}.o_proj.weight`, [D, heads * headSize]);
     }

@@ -41,8 +41,15 @@ export interface JetWeights {
 export interface AttentionWeights {
   readonly kind: "attn" | "swa";
   readonly input: Tensor; // [(heads + 2·kvHeads)·headSize, D]: q, k, v
-  readonly inputBias: Tensor; // [1, (heads + 2·kvHeads)·headSize]
+  readonly inputBias?: Tensor; // [1, (heads + 2·kvHeads)·headSize]; qwen3 has none
+  readonly headNorms?: HeadNorms; // qwen3 only
   readonly output: Tensor; // [D, heads·headSize]
+}
+
+/** Norms of each head's query and key, before they are turned to their positions. */
+export interface HeadNorms {
+  readonly query: Tensor; // [1, headSize]
+  readonly key: Tensor; // [1, headSize]
 }
 
 /** One decoder layer. */
@@ -52,6 +59,17 @@ export interface LayerWeights {
   readonly postNorm: Tensor; // [1, D]
   readonly gateUp: Tensor; // [2·F, D]: gate, up
   readonly down: Tensor; // [D, F]
+}
+
+/** A tensor with memory of its own, and its whole type. */
+export interface LaidTensor {
+  readonly tensor: Tensor;
+  readonly type: MatrixType;
+}
+
+/** Tensors that are filled already, and taken in the order in which they are asked for. */
+export interface TensorSupply {
+  take(type: MatrixType, rows: number, columns: number): Tensor;
 }
 
 /** The type that a model's matrices have, in a word. */
@@ -65,12 +83,23 @@ export class Weights implements Disposable {
   readonly head: Tensor; // [vocabulary, D]; the embedding when tied
   /** Type of the layers' matrices, the gates' apart; `mixed` when they differ. */
   readonly type: WeightsSummary;
+  /** Every tensor, in the order in which they were allocated, or taken from a supply. */
+  readonly tensors: readonly LaidTensor[];
   readonly #owned: DisposableStack;
 
-  /** Loads every tensor of `config` from `source`; nothing stays allocated when one fails. */
-  constructor(ops: Ops, config: ModelConfig, source: WeightSource, type: WeightType = "auto") {
+  /**
+   * Loads every tensor of `config` from `source`, or takes them from `supply`, where they are as
+   * they would be after loading; nothing stays allocated when one fails.
+   */
+  constructor(
+    ops: Ops,
+    config: ModelConfig,
+    source: WeightSource,
+    type: WeightType = "auto",
+    supply?: TensorSupply,
+  ) {
     using stack = new DisposableStack();
-    const packer = new Packer(ops, config, source, type, stack);
+    const packer = new Packer({ ops, config, source, type, supply }, stack);
     this.embedding = packer.pack(["model.embed_tokens.weight"]);
     this.finalNorm = packer.vector(["model.norm.weight"]);
     this.head = config.tiedEmbeddings ? this.embedding : packer.pack(["lm_head.weight"]);
@@ -80,13 +109,14 @@ export class Weights implements Disposable {
         inputNorm: packer.vector([`${layer}.input_layernorm.weight`]),
         mixer: kind === "jet"
           ? packJet(packer, `${layer}.self_attn`, config.jet!)
-          : packAttention(packer, `${layer}.self_attn`, kind),
+          : packAttention(packer, `${layer}.self_attn`, kind, config),
         postNorm: packer.vector([`${layer}.post_attention_layernorm.weight`]),
         gateUp: packer.pack([`${layer}.mlp.gate_proj.weight`, `${layer}.mlp.up_proj.weight`]),
         down: packer.pack([`${layer}.mlp.down_proj.weight`]),
       };
     });
     this.type = packer.types.size === 1 ? [...packer.types][0]! : "mixed";
+    this.tensors = packer.tensors;
     this.#owned = stack.move();
   }
 
@@ -113,42 +143,48 @@ function packJet(packer: Packer, prefix: string, jet: JetConfig): JetWeights {
   };
 }
 
-function packAttention(packer: Packer, prefix: string, kind: "attn" | "swa"): AttentionWeights {
+function packAttention(
+  packer: Packer,
+  prefix: string,
+  kind: "attn" | "swa",
+  { modelType }: ModelConfig,
+): AttentionWeights {
   const parts = ["q", "k", "v"].map((name) => `${prefix}.${name}_proj`);
+  const norm = (name: string) => packer.vector([`${prefix}.${name}_norm.weight`]);
   return {
     kind,
     input: packer.pack(parts.map((part) => `${part}.weight`)),
-    inputBias: packer.vector(parts.map((part) => `${part}.bias`)),
+    ...(modelType === "qwen3"
+      ? { headNorms: { query: norm("q"), key: norm("k") } }
+      : { inputBias: packer.vector(parts.map((part) => `${part}.bias`)) }),
     output: packer.pack([`${prefix}.o_proj.weight`]),
   };
 }
 
+/** What a {@linkcode Packer} works with. */
+interface PackerParts {
+  readonly ops: Ops;
+  readonly config: ModelConfig;
+  readonly source: WeightSource;
+  readonly type: WeightType;
+  readonly supply: TensorSupply | undefined;
+}
+
 /** Allocates packed tensors and fills them from a source. */
 class Packer {
+  readonly tensors: LaidTensor[] = [];
   /** Types of the matrices, without those that are sensitive or whose type was fixed. */
   readonly types = new Set<Exclude<WeightsSummary, "mixed">>();
-  readonly #ops: Ops;
-  readonly #source: WeightSource;
-  readonly #type: WeightType;
-  readonly #config: ModelConfig;
+  readonly #parts: PackerParts;
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #stack: DisposableStack;
 
-  constructor(
-    ops: Ops,
-    config: ModelConfig,
-    source: WeightSource,
-    type: WeightType,
-    stack: DisposableStack,
-  ) {
-    this.#ops = ops;
-    this.#config = config;
-    this.#source = source;
-    this.#type = type;
-    this.#shapes = tensorShapes(config);
+  constructor(parts: PackerParts, stack: DisposableStack) {
+    this.#parts = parts;
+    this.#shapes = tensorShapes(parts.config);
     this.#stack = stack;
     // Every tensor is looked for before the first byte is loaded.
-    for (const [name, shape] of this.#shapes) source.type(name, shape);
+    for (const [name, shape] of this.#shapes) parts.source.type(name, shape);
   }
 
   /** The matrices `names`, one below the other. */
@@ -190,10 +226,12 @@ class Packer {
   /** A vector in the order of {@linkcode packTapMajor}. */
   vectorTapMajor(name: string, width: number): Tensor {
     const out = this.vector([name]);
+    const { ops, supply } = this.#parts;
+    if (supply) return out;
     const source = new Float32Array(out.columns);
-    this.#ops.read(out, source);
+    ops.read(out, source);
     const channels = out.columns / width;
-    this.#ops.write(
+    ops.write(
       out,
       source.map((_, i) => source[(i % channels) * width + Math.floor(i / channels)]!),
     );
@@ -207,23 +245,28 @@ class Packer {
   /** Memory for a matrix that `names` are loaded into, in parts of so many rows. */
   #matrix(names: readonly string[], rows: readonly number[], fixed?: WeightType): Tensor {
     const columns = this.#shape(names[0]!)[1]!;
-    const stored = names.map((name) => this.#source.type(name, this.#shape(name)));
-    const isSpecial = names.some((name) => isSensitive(name, this.#config));
-    const wanted = isSpecial && this.#type === "q4" ? "q8" : this.#type;
+    const stored = names.map((name) => this.#parts.source.type(name, this.#shape(name)));
+    const isSpecial = names.some((name) => isSensitive(name, this.#parts.config));
+    const wanted = isSpecial && this.#parts.type === "q4" ? "q8" : this.#parts.type;
     const type = matrixType(fixed ?? wanted, { stored, rows, columns });
     if (!fixed && !isSpecial) this.types.add(typeof type === "object" ? type.type : type);
     return this.#allocate(type, rows.reduce((sum, count) => sum + count), columns);
   }
 
   #allocate(type: MatrixType, rows: number, columns: number): Tensor {
-    const tensor = typeof type === "object"
-      ? this.#ops.packed(type.type, rows, columns, type.group)
-      : this.#ops.tensor(type, rows, columns);
-    return this.#stack.use(tensor);
+    const { ops, supply } = this.#parts;
+    const make = () =>
+      typeof type === "object"
+        ? ops.packed(type.type, rows, columns, type.group)
+        : ops.tensor(type, rows, columns);
+    const tensor = this.#stack.use(supply ? supply.take(type, rows, columns) : make());
+    this.tensors.push({ tensor, type });
+    return tensor;
   }
 
   #load(view: Tensor, name: string, firstRow: number, rowStep: number): void {
     using out = view;
-    this.#source.load(out, name, this.#shape(name), firstRow, rowStep);
+    if (this.#parts.supply) return;
+    this.#parts.source.load(out, name, this.#shape(name), firstRow, rowStep);
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ModelConfig } from "../config.ts";
-import { isSensitive } from "../model/sensitive.ts";
+import { isGate, isSensitive } from "../model/sensitive.ts";
 import type { GroupFormat } from "./group_quantizer.ts";
 
 /** What a model is quantized to. */
@@ -97,8 +97,4 @@ function scheme({ bits, group }: GroupFormat, targets: readonly string[]): objec
 /** Whether a matrix is of no module of the class Linear. */
 function isEmbedding(name: string): boolean {
   return name === "model.embed_tokens.weight";
-}
-
-function isGate(name: string): boolean {
-  return /\.self_attn\.[ab]_proj\.weight$/.test(name);
 }

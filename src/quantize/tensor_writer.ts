@@ -7,10 +7,10 @@ import type { TensorEntry } from "../checkpoint/checkpoint.ts";
 import { readBytes } from "../checkpoint/files.ts";
 import { readFloats } from "../checkpoint/read_floats.ts";
 import { ELEMENT_BYTES } from "../ops.ts";
+import { writeAt } from "../store/write_file.ts";
 import { type GroupFormat, GroupQuantizer } from "./group_quantizer.ts";
 import type { Job } from "./jobs.ts";
 import { packedBytes, packRow } from "./packing.ts";
-import { writeAt } from "./work_folder.ts";
 
 /** Where a tensor is read and written. */
 export interface Transfer {

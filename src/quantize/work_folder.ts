@@ -5,6 +5,7 @@
  * @module
  */
 import type { PlannedFile } from "../checkpoint/layout.ts";
+import { syncFolder, writeAll, writeAt } from "../store/write_file.ts";
 
 /** A tensor that is written, and Σ h·(w − scale·q)² and Σ h·w² where it was quantized. */
 export interface FinishedTensor {
@@ -130,21 +131,6 @@ export class WorkFolder implements Disposable {
     writeAll(this.#journal, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
     this.#journal.syncDataSync();
   }
-}
-
-/** Writes all of `bytes` at a place of a file. */
-export function writeAt(file: Deno.FsFile, offset: number, bytes: Uint8Array): void {
-  file.seekSync(offset, Deno.SeekMode.Start);
-  writeAll(file, bytes);
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let start = 0; start < bytes.length;) start += file.writeSync(bytes.subarray(start));
-}
-
-function syncFolder(path: string): void {
-  using folder = Deno.openSync(path);
-  folder.syncSync();
 }
 
 function exists(path: string): boolean {

@@ -26,13 +26,14 @@ function rmsNorm(
   epsilon: number,
   x: Fill,
   note = "",
-  options: CaseOptions = {},
+  options: CaseOptions & { heads?: number } = {},
 ): OperatorCase {
+  const { heads = 1, ...others } = options;
   return operatorCase("rmsNorm", `x[${rows},${columns}] epsilon ${epsilon}${note}`, {
     out: output(rows, columns),
     x: input(rows, columns, x),
-    weight: input(1, columns, uniform(-2, 2)),
-  }, { scalars: [epsilon], ...options });
+    weight: input(1, columns / heads, uniform(-2, 2)),
+  }, { scalars: [epsilon], ...others });
 }
 
 function rmsNorms(): OperatorCase[] {
@@ -44,6 +45,9 @@ function rmsNorms(): OperatorCase[] {
     rmsNorm(2, 33, 1e-6, constant(0), " zeros"),
     rmsNorm(2, 33, 0, normal(), " none"),
     rmsNorm(3, 127, 0.5, normal(), " in place", { alias: { out: "x" } }),
+    rmsNorm(3, 5 * 31, 1e-6, normal(), " 5 heads", { heads: 5 }),
+    rmsNorm(2, 16 * 128, 0.5, normal(), " 16 heads", { heads: 16 }),
+    rmsNorm(2, 3 * 33, 0.5, normal(), " 3 heads in place", { heads: 3, alias: { out: "x" } }),
   ];
 }
 

@@ -32,7 +32,7 @@ type Call = readonly [Readonly<Record<string, Operand>>, ...(readonly number[])]
 
 const CALLS: Readonly<Record<OperatorName, Call>> = {
   embedding: [{ out: output(2, 6), table: x(5, 6), tokens: indexRow(4, 0) }],
-  rmsNorm: [{ out: output(3, 6), x: x(3, 6), weight: x(1, 6) }, 1e-6],
+  rmsNorm: [{ out: output(3, 12), x: x(3, 12), weight: x(1, 6) }, 1e-6],
   linear: [{ out: output(3, 6), x: x(3, 6), weight: x(6, 6), bias: x(1, 6) }],
   add: [{ out: output(3, 6), x: x(3, 6), y: x(3, 6) }],
   silu: [{ out: output(3, 6), x: x(3, 6) }],

@@ -12,11 +12,15 @@ const WEIGHT = ["f32", "bf16", "q8", "q4"] as const;
 export function rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void {
   const from = operand("rms_norm", "x", x);
   const to = operand("rms_norm", "out", out, { rows: x.rows, columns: x.columns });
-  const scales = operand("rms_norm", "weight", weight, { rows: 1, columns: x.columns }).row(0);
+  const size = weight.columns;
+  const scales = operand("rms_norm", "weight", weight, { rows: 1 }).row(0);
+  if (x.columns % size) throw new Error(`rms_norm: weight has ${size} columns; pass a divisor`);
   for (let n = 0; n < x.rows; n++) {
-    const input = from.row(n);
-    const factor = inverseRms(input, epsilon);
-    to.setRow(n, input.map((element, i) => scales[i]! * element * factor));
+    for (let start = 0; start < x.columns; start += size) {
+      const head = from.row(n).slice(start, start + size);
+      const factor = inverseRms(head, epsilon);
+      to.row(n).set(head.map((element, i) => scales[i]! * element * factor), start);
+    }
   }
 }
 

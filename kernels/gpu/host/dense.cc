@@ -44,11 +44,10 @@ bool run_swiglu(ct_device* device, const ElementwiseArgs& args) {
 }
 
 bool run_rms_norm(ct_device* device, const RmsNormArgs& args) {
-  const Floats& out = args.out;
-  const NormSizes sizes = {out.stride, args.x.stride, out.columns, args.epsilon};
-  return launch_kernel(device, "ct_rms_norm", Kernel::rms_norm, {out.rows, 1, 1, block_threads},
-                       sizes, buffer_of(out), buffer_of(args.x),
-                       buffer_of(args.weight, out.columns));
+  const NormSizes sizes = {args.out.stride, args.x.stride, args.head_size, args.epsilon};
+  return launch_kernel(device, "ct_rms_norm", Kernel::rms_norm,
+                       {args.out.rows, args.heads, 1, block_threads}, sizes, buffer_of(args.out),
+                       buffer_of(args.x), buffer_of(args.weight, args.head_size));
 }
 
 bool run_gated_norm(ct_device* device, const GatedNormArgs& args) {

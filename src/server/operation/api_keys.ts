@@ -65,9 +65,9 @@ export async function readKeys(path: string): Promise<ApiKey[]> {
 }
 
 /** Puts `keys` in the place of a file's; no other user of the machine may read it. */
-export async function writeKeys(path: string, keys: readonly ApiKey[]): Promise<void> {
+export function writeKeys(path: string, keys: readonly ApiKey[]): void {
   const text = keys.map((key) => `${JSON.stringify(key)}\n`).join("");
-  await writeFileAtomically(path, new TextEncoder().encode(text), 0o600);
+  writeFileAtomically(path, new TextEncoder().encode(text), 0o600);
 }
 
 function parse(line: string, where: string): ApiKey {

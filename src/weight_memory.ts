@@ -1,0 +1,32 @@
+/**
+ * The memory behind tensors, for what keeps weights in a file just as they lie there.
+ *
+ * @module
+ */
+import type { MatrixType } from "./model/weight_types.ts";
+import type { Ops, Tensor, WeightFile } from "./ops.ts";
+
+/** Bytes on a device. */
+export interface WeightMemory {
+  readonly bytes: number;
+  /** Fills `data` from byte `offset` on. */
+  read(offset: number, data: Uint8Array<ArrayBuffer>): void;
+  /** A checksum of a part, against damage, not malice. */
+  checksum(offset: number, bytes: number): bigint;
+}
+
+/** The contents of a file. Disposing it leaves the tensors in it, which hold the memory, too. */
+export interface MappedMemory extends WeightMemory, Disposable {
+  /** The tensor that begins at byte `offset`, which is a multiple of 64. */
+  tensor(type: MatrixType, rows: number, columns: number, offset: number): Tensor;
+}
+
+/** Operators that show the memory of their tensors. */
+export interface MemoryOps extends Ops {
+  /** Bytes of all tensors. */
+  readonly bytes: number;
+  /** The memory of a tensor that is no view. */
+  memoryOf(tensor: Tensor): WeightMemory;
+  /** Maps a file, which may then be closed. Writing to the memory leaves the file as it is. */
+  map(file: WeightFile): MappedMemory;
+}
