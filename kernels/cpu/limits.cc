@@ -49,9 +49,10 @@ double multiply_codes(ThreadPool& pool) {
   pool.run(pool.threads(), [&](uint32_t, uint32_t) {
     const int8_t four[4] = {1, 2, 3, 4};
     const Quad x = load_quad(four);
-    IntVector sums[chains] = {};
+    IntVector sums[chains];
+    // Chains that are the same, or codes that are known, would be multiplied once.
+    for (uint32_t i = 0; i < chains; ++i) sums[i] = splat_integer(int32_t(i));
     for (uint32_t step = 0; step < limit_steps; ++step) {
-      // Codes that are known would be multiplied once.
 #pragma GCC unroll 12
       for (uint32_t i = 0; i < chains; ++i) sums[i] = dot<Code8>(sums[i], sums[i], x);
     }
