@@ -41,11 +41,17 @@ export function factsOf(session: Session): SessionFacts {
   return facts(id, bytes, { position, inexactFrom });
 }
 
-/** What an answer says of a session in the store, whoever goes on with it. */
-export async function storedFacts(server: ServerContext, id: string): Promise<SessionFacts> {
+/**
+ * What an answer says of a session in the store, whoever goes on with it, and its latest tokens, as
+ * many as are known.
+ */
+export async function storedFacts(
+  server: ServerContext,
+  id: string,
+): Promise<{ facts: SessionFacts; tokens: Int32Array }> {
   const { runtime } = server;
-  const snapshot = await translated(server, () => runtime.storedSession(id));
-  return facts(id, runtime.memory.session, snapshotFacts(snapshot));
+  const snapshot = snapshotFacts(await translated(server, () => runtime.storedSession(id)));
+  return { facts: facts(id, runtime.memory.session, snapshot), tokens: snapshot.tokens };
 }
 
 /** The signal that ends what a request does: its client has gone, or the server goes. */
