@@ -41,14 +41,14 @@ export function findMessages(ids, markers) {
   const messages = [];
   let start = 0;
   let from = markers.head.length;
-  for (let role = "user"; from <= ids.length; role = role === "user" ? "assistant" : "user") {
+  for (let role = "user"; from < ids.length; role = role === "user" ? "assistant" : "user") {
     const marker = role === "user" ? markers.answer : markers.question;
     const at = find(ids, marker, from);
     if (at === undefined) {
       const own = role === "user" ? ids.slice(from) : withoutEnd(ids.slice(from), marker);
       return [...messages, { role, ids: own, start, end: ids.length }];
     }
-    // What stands before a question belongs to it, as going back before it has to remove that.
+    // What the template ends an answer with goes when the next question goes.
     const end = role === "user" ? at + marker.length : at;
     messages.push({ role, ids: ids.slice(from, at), start, end });
     start = end;

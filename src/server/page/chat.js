@@ -1,0 +1,180 @@
+/**
+ * The page to talk to the model: what its controls do.
+ *
+ * @module
+ */
+import { Api } from "./api.js";
+import { Conversation } from "./conversation.js";
+import { byId, element } from "./element.js";
+import { showMemory } from "./memory.js";
+import { MessageList } from "./messages.js";
+import { readMarkers } from "./transcript.js";
+
+/** The page once it knows the server's model. */
+class Page {
+  #model;
+  #conversation;
+  #messages;
+  #names = [];
+  #isBusy = false;
+
+  constructor(api, model, markers) {
+    this.#model = model;
+    this.#conversation = new Conversation(api, markers, (message) => this.#changed(message));
+    this.#messages = new MessageList(byId("messages"), {
+      rewind: (message) => this.#do("Gone back", () => this.#conversation.rewind(message)),
+      branch: (message, text) =>
+        this.#do("Answered in a branch", async () => {
+          await this.#conversation.branch(message, text, sampling());
+        }),
+    });
+    byId("model").textContent = model.id;
+  }
+
+  /** Shows the session that the address names, if it is there. */
+  async start() {
+    this.#listen();
+    await this.#do("Ready", async () => {
+      const named = decodeURIComponent(location.hash.slice(1));
+      if ((await this.#conversation.names()).includes(named)) await this.#conversation.open(named);
+    });
+  }
+
+  #listen() {
+    const conversation = this.#conversation;
+    byId("new").onclick = () => this.#do("New session", () => conversation.leave());
+    byId("upload").onclick = () => byId("file").click();
+    byId("file").onchange = ({ target }) => this.#upload(target);
+    byId("download").onclick = () => this.#do("Downloaded", () => this.#download());
+    byId("delete").onclick = () => this.#do("Deleted", () => conversation.delete());
+    byId("stop").onclick = () => conversation.stop();
+    byId("composer").onsubmit = (event) => {
+      event.preventDefault();
+      this.#send();
+    };
+    byId("prompt").onkeydown = (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#send();
+    };
+    document.onkeydown = ({ key }) => key === "Escape" && conversation.stop();
+    byId("sampling").onsubmit = (event) => event.preventDefault();
+  }
+
+  #send() {
+    const prompt = byId("prompt");
+    const text = prompt.value.trim();
+    if (this.#isBusy || !byId("sampling").reportValidity()) return;
+    if (text === "" && !this.#awaitsAnswer()) return;
+    this.#do("Answered", async () => {
+      prompt.value = "";
+      try {
+        await this.#conversation.send(text, sampling());
+      } catch (error) {
+        if (!this.#conversation.messages.some((message) => message.text === text)) {
+          prompt.value = text;
+        }
+        throw error;
+      }
+    });
+  }
+
+  /** Whether the model can go on without another message. */
+  #awaitsAnswer() {
+    const last = this.#conversation.messages.at(-1);
+    return last !== undefined && last.role !== "assistant";
+  }
+
+  #upload(input) {
+    const [file] = input.files;
+    input.value = "";
+    if (file) this.#do("Uploaded", () => this.#conversation.upload(file));
+  }
+
+  async #download() {
+    const url = URL.createObjectURL(await this.#conversation.download());
+    element("a", { href: url, download: `${this.#conversation.id}.snapshot` }).click();
+    URL.revokeObjectURL(url);
+  }
+
+  /** Does one thing after another, says what was done, or what went wrong. */
+  async #do(done, work) {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    byId("problem").textContent = "";
+    byId("status").textContent = "Working";
+    this.#changed();
+    try {
+      await work();
+      byId("status").textContent = done;
+    } catch (error) {
+      byId("status").textContent = "";
+      byId("problem").textContent = error.message;
+    }
+    this.#names = await this.#conversation.names().catch(() => this.#names);
+    this.#isBusy = false;
+    this.#changed();
+    byId("prompt").focus();
+  }
+
+  /** Shows what is new: a message that grows, or anything. */
+  #changed(message) {
+    const { facts, speed, messages, answering } = this.#conversation;
+    if (message) this.#messages.update(message);
+    else {
+      this.#messages.show(messages, this.#isBusy);
+      this.#showSessions();
+      byId("stop").disabled = !answering;
+      if (answering) byId("status").textContent = "Answering";
+    }
+    showMemory(byId("chart"), byId("facts"), { meta: this.#model.meta, facts, speed });
+  }
+
+  #showSessions() {
+    const { id } = this.#conversation;
+    byId("name").textContent = id ?? "New session";
+    history.replaceState(null, "", `${location.pathname}${id ? `#${encodeURIComponent(id)}` : ""}`);
+    for (const name of ["new", "upload", "send"]) byId(name).disabled = this.#isBusy;
+    for (const name of ["download", "delete"]) byId(name).disabled = this.#isBusy || !id;
+    byId("sessions").replaceChildren(...this.#names.map((name) => {
+      const button = element("button", {
+        type: "button",
+        textContent: name,
+        disabled: this.#isBusy,
+        onclick: () => this.#do(`Opened ${name}`, () => this.#conversation.open(name)),
+      });
+      if (name === id) button.setAttribute("aria-current", "true");
+      return element("li", {}, [button]);
+    }));
+  }
+}
+
+/** The sampling that the form asks for, without what is left to the model. */
+function sampling() {
+  const given = [...new FormData(byId("sampling"))].filter(([, value]) => value !== "");
+  return Object.fromEntries(given.map(([name, value]) => [name, Number(value)]));
+}
+
+/** Asks for a key, once for all that wait for one. */
+function keyDialog() {
+  let asked;
+  return () =>
+    asked ??= new Promise((resolve) => {
+      const dialog = byId("key");
+      dialog.onclose = () => {
+        asked = undefined;
+        if (byId("key-text").value === "") return dialog.showModal();
+        resolve(byId("key-text").value);
+        byId("key-text").value = "";
+      };
+      dialog.showModal();
+    });
+}
+
+try {
+  const api = new Api(keyDialog());
+  const { data: [model] } = await api.json("v1/models");
+  await new Page(api, model, await readMarkers(api)).start();
+} catch (error) {
+  byId("problem").textContent = error.message;
+}
