@@ -24,18 +24,16 @@ class Page {
     this.#messages = new MessageList(byId("messages"), {
       rewind: (message) => this.#do("Gone back", () => this.#conversation.rewind(message)),
       branch: (message, text) =>
-        this.#do("Answered in a branch", async () => {
-          await this.#conversation.branch(message, text, sampling());
-        }),
+        this.#answer(() => this.#conversation.branch(message, text, sampling())),
     });
     byId("model").textContent = model.id;
   }
 
   /** Shows the session that the address names, if it is there. */
   async start() {
+    const named = decodeURIComponent(location.hash.slice(1));
     this.#listen();
     await this.#do("Ready", async () => {
-      const named = decodeURIComponent(location.hash.slice(1));
       if ((await this.#conversation.names()).includes(named)) await this.#conversation.open(named);
     });
   }
@@ -57,7 +55,9 @@ class Page {
       event.preventDefault();
       this.#send();
     };
-    document.onkeydown = ({ key }) => key === "Escape" && conversation.stop();
+    document.onkeydown = ({ key }) => {
+      if (key === "Escape") conversation.stop();
+    };
     byId("sampling").onsubmit = (event) => event.preventDefault();
   }
 
@@ -66,10 +66,10 @@ class Page {
     const text = prompt.value.trim();
     if (this.#isBusy || !byId("sampling").reportValidity()) return;
     if (text === "" && !this.#awaitsAnswer()) return;
-    this.#do("Answered", async () => {
+    this.#answer(async () => {
       prompt.value = "";
       try {
-        await this.#conversation.send(text, sampling());
+        return await this.#conversation.send(text, sampling());
       } catch (error) {
         if (!this.#conversation.messages.some((message) => message.text === text)) {
           prompt.value = text;
@@ -77,6 +77,11 @@ class Page {
         throw error;
       }
     });
+  }
+
+  /** Does what makes the model answer, and tells whether the answer is whole. */
+  #answer(work) {
+    return this.#do("Answered", async () => await work() ? undefined : "Stopped");
   }
 
   /** Whether the model can go on without another message. */
@@ -97,23 +102,23 @@ class Page {
     URL.revokeObjectURL(url);
   }
 
-  /** Does one thing after another, says what was done, or what went wrong. */
+  /** Does one thing at a time; says what was done, unless the work tells it, or went wrong. */
   async #do(done, work) {
     if (this.#isBusy) return;
     this.#isBusy = true;
     byId("problem").textContent = "";
     byId("status").textContent = "Working";
     this.#changed();
+    let status = "";
     try {
-      await work();
-      byId("status").textContent = done;
+      status = await work() ?? done;
     } catch (error) {
-      byId("status").textContent = "";
       byId("problem").textContent = error.message;
     }
     this.#names = await this.#conversation.names().catch(() => this.#names);
     this.#isBusy = false;
     this.#changed();
+    byId("status").textContent = status;
     byId("prompt").focus();
   }
 

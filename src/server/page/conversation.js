@@ -7,6 +7,8 @@
 import { findMessages } from "./transcript.js";
 
 const SESSIONS = "v1/sessions";
+/** How long the server is left to notice that nobody reads an answer any more. */
+const SETTLE_MS = 50;
 
 /** The session that the page shows, and what can be done with it, one thing at a time. */
 export class Conversation {
@@ -63,14 +65,17 @@ export class Conversation {
     this.#changed();
   }
 
-  /** Says `text`, begins a session where there is none, and lets the model answer. */
+  /**
+   * Says `text`, begins a session where there is none, and lets the model answer. Tells whether the
+   * answer was not stopped.
+   */
   async send(text, sampling) {
     if (this.id === undefined) {
       this.facts = await this.#create("chat");
       this.id = this.facts.id;
     }
     if (text !== "") await this.#append(text);
-    await this.#answer(sampling);
+    return await this.#answer(sampling);
   }
 
   /** Ends the answer that is being given, after what has come of it. */
@@ -99,7 +104,7 @@ export class Conversation {
     );
     Object.assign(this, { id, facts, messages: kept, speed: undefined });
     this.#changed();
-    await this.send(text, sampling);
+    return await this.send(text, sampling);
   }
 
   /** The session as a file's content. */
@@ -171,9 +176,9 @@ export class Conversation {
     } finally {
       this.#stopping = undefined;
       if (message.end === message.start) this.messages = this.messages.slice(0, -1);
-      // The server may have been ahead of what has come.
-      if (!isWhole) await this.#goBack(message.end);
+      if (!isWhole) await this.#settle(message.end);
     }
+    return isWhole;
   }
 
   /** Adds the tokens of an answer as they come. */
@@ -192,6 +197,16 @@ export class Conversation {
       }
       this.#changed(message);
     }
+  }
+
+  /** Lets a session be what was shown of it: the server may have been ahead of what has come. */
+  async #settle(position) {
+    for (let isOpen = true; isOpen;) {
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      const { data } = await this.#api.json(SESSIONS);
+      isOpen = data.some(({ id, state }) => id === this.id && state === "open");
+    }
+    await this.#goBack(position);
   }
 
   async #goBack(position) {

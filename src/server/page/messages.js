@@ -86,7 +86,9 @@ export class MessageList {
         close();
         if (changed !== "") this.#actions.branch(message, changed);
       },
-      onkeydown: ({ key }) => key === "Escape" && close(),
+      onkeydown: ({ key }) => {
+        if (key === "Escape") close();
+      },
     }, [
       element("label", {}, ["Another message in its place", area]),
       element("button", { type: "submit", textContent: "Send in a branch" }),
