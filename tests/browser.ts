@@ -30,15 +30,19 @@ export class Visit implements AsyncDisposable {
     page.on("pageerror", (error) => this.complaints.push(error.message));
   }
 
-  /** Starts a server and opens its page. */
-  static async begin(options: ServerOptions = {}): Promise<Visit> {
+  /** Starts a server and opens its page, until it can be used or asks for a key. */
+  static async begin(
+    options: ServerOptions = {},
+    { keepsSessions = true }: { keepsSessions?: boolean } = {},
+  ): Promise<Visit> {
     await using stack = new AsyncDisposableStack();
     const store = stack.use(new MemoryStore());
-    const runtime = stack.use(await loadFable({ store }));
+    const runtime = stack.use(await loadFable(keepsSessions ? { store } : {}));
     const { url } = stack.use(new Loopback(createServer(runtime, options)));
     const page = await newPage(stack.adopt(await launch(), (browser) => browser.close()));
     const visit = new Visit(page, url, stack.move());
     await page.goto(url);
+    await page.locator("#new:enabled, dialog[open]").waitFor();
     return visit;
   }
 

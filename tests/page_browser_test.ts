@@ -129,6 +129,14 @@ browserTest("the page downloads a session, and goes on with it once it is upload
   assertEquals(visit.complaints, []);
 });
 
+browserTest("the page says what is missing at a server without a store", async () => {
+  await using visit = await Visit.begin({}, { keepsSessions: false });
+  await visit.say(FOX, "");
+  assertMatch(await visit.page.getByRole("alert").innerText(), /no store.*--store memory/);
+  assertEquals(await visit.page.getByLabel("Message", { exact: true }).inputValue(), FOX);
+  assertEquals(await visit.texts(), []);
+});
+
 browserTest("the page asks for a key where there are keys, and keeps it", async () => {
   await using folder = new Folder();
   const keys = `${folder.path}/keys.jsonl`;
@@ -173,20 +181,21 @@ browserTest("the page can be used by keyboard, and all its controls have names",
 browserTest("the pages can be read in light and in dark", async () => {
   await using visit = await Visit.begin();
   const { page } = visit;
+  await visit.sample(SHORT);
+  await visit.say(FOX);
+  const inks = new Set<string>();
   for (const path of ["/", "/reference"]) {
-    await page.goto(visit.url + path);
-    const backs = new Set<string>();
+    if (path !== "/") await page.goto(visit.url + path);
+    await page.locator("article, #messages li").first().waitFor();
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      const [text, back] = await page.locator("body").evaluate((body: Json) => {
-        const style = body.ownerDocument.defaultView.getComputedStyle(body);
-        return [style.color, style.backgroundColor];
-      });
-      assert(contrast(text, back) >= 7, `${path} ${colorScheme}: ${text} on ${back}`);
-      backs.add(back);
+      for (const [ink, paper] of await page.locator("body *").evaluateAll(colorsOfTexts)) {
+        assert(contrast(ink!, paper!) >= 4.5, `${path} ${colorScheme}: ${ink} on ${paper}`);
+        inks.add(ink!);
+      }
     }
-    assertEquals(backs.size, 2);
   }
+  assert(inks.size >= 6, [...inks].join());
 });
 
 browserTest("the reference shows every route", async () => {
@@ -202,6 +211,21 @@ browserTest("the reference shows every route", async () => {
   await visit.photograph("reference");
   assertEquals(visit.complaints, []);
 });
+
+/** In the browser: the colours of every text that can be seen, and of what is behind it. */
+function colorsOfTexts(elements: Json[]): string[][] {
+  const styleOf = (one: Json) => one.ownerDocument.defaultView.getComputedStyle(one);
+  const isText = ({ nodeType, data }: Json) => nodeType === 3 && data.trim() !== "";
+  const texts = elements.filter((one) =>
+    [...one.childNodes].some(isText) && one.checkVisibility() && !one.disabled
+  );
+  return texts.map((one) => {
+    let behind = one;
+    while (styleOf(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+    const { fill, color } = styleOf(one);
+    return [one.localName === "text" ? fill : color, styleOf(behind).backgroundColor];
+  });
+}
 
 /** How far two colours of the form `rgb(1, 2, 3)` are apart, as WCAG 2 defines it. */
 function contrast(one: string, other: string): number {

@@ -119,7 +119,8 @@ class Page {
     this.#isBusy = false;
     this.#changed();
     byId("status").textContent = status;
-    byId("prompt").focus();
+    // What was clicked could not keep the focus.
+    if (document.activeElement === document.body) byId("prompt").focus();
   }
 
   /** Shows what is new: a message that grows, or anything. */

@@ -9,6 +9,7 @@ import { findMessages } from "./transcript.js";
 const SESSIONS = "v1/sessions";
 /** How long the server is left to notice that nobody reads an answer any more. */
 const SETTLE_MS = 50;
+const SETTLE_ATTEMPTS = 100;
 
 /** The session that the page shows, and what can be done with it, one thing at a time. */
 export class Conversation {
@@ -201,10 +202,10 @@ export class Conversation {
 
   /** Lets a session be what was shown of it: the server may have been ahead of what has come. */
   async #settle(position) {
-    for (let isOpen = true; isOpen;) {
+    for (let attempt = 0; attempt < SETTLE_ATTEMPTS; attempt++) {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       const { data } = await this.#api.json(SESSIONS);
-      isOpen = data.some(({ id, state }) => id === this.id && state === "open");
+      if (!data.some(({ id, state }) => id === this.id && state === "open")) break;
     }
     await this.#goBack(position);
   }

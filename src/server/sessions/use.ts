@@ -93,7 +93,8 @@ export async function withSession<T>(
 /** Does `work`; what sessions and stores refuse becomes the error that the client is told. */
 export async function translated<T>(server: ServerContext, work: () => Promise<T>): Promise<T> {
   if (!server.runtime.keepsSessions) {
-    const message = "This server has no store, where sessions are kept: start it with one";
+    const message =
+      "This server has no store, where sessions are kept: start it with --store memory";
     throw new ApiError(501, message, { code: "no_store" });
   }
   try {
