@@ -4,6 +4,7 @@
  * @module
  */
 import { type Browser, chromium, type Page } from "playwright-core";
+import type { RuntimeOptions } from "../src/options.ts";
 import { createServer, type ServerOptions } from "../src/server/app.ts";
 import { MemoryStore } from "../src/store/memory.ts";
 import { loadFable } from "./fable.ts";
@@ -31,14 +32,15 @@ export class Visit implements AsyncDisposable {
   }
 
   /** Starts a server and opens its page, until it can be used or asks for a key. */
-  static async begin(
-    options: ServerOptions = {},
-    { keepsSessions = true }: { keepsSessions?: boolean } = {},
-  ): Promise<Visit> {
+  static async begin({ server = {}, model = {}, keepsSessions = true }: {
+    server?: ServerOptions;
+    model?: RuntimeOptions;
+    keepsSessions?: boolean;
+  } = {}): Promise<Visit> {
     await using stack = new AsyncDisposableStack();
     const store = stack.use(new MemoryStore());
-    const runtime = stack.use(await loadFable(keepsSessions ? { store } : {}));
-    const { url } = stack.use(new Loopback(createServer(runtime, options)));
+    const runtime = stack.use(await loadFable(keepsSessions ? { ...model, store } : model));
+    const { url } = stack.use(new Loopback(createServer(runtime, server)));
     const page = await newPage(stack.adopt(await launch(), (browser) => browser.close()));
     const visit = new Visit(page, url, stack.move());
     await page.goto(url);

@@ -116,6 +116,7 @@ browserTest("the page downloads a session, and goes on with it once it is upload
   await download.saveAs(file);
   await visit.say("Go on.");
   const whole = await visit.texts();
+  page.once("dialog", (dialog) => dialog.accept());
   await visit.click("Delete");
   await visit.done("Deleted");
   assertEquals(await visit.texts(), []);
@@ -129,8 +130,22 @@ browserTest("the page downloads a session, and goes on with it once it is upload
   assertEquals(visit.complaints, []);
 });
 
+browserTest("the page tells from where on a session is not exact", async () => {
+  await using visit = await Visit.begin({ model: { attentionBudget: 96 } });
+  await visit.sample({ Temperature: "0", "Most tokens": "32" });
+  const tokens = async () => Number(await visit.fact("Tokens"));
+  while (await tokens() < 96) {
+    assertMatch(await visit.fact("Exact"), /^(yes|–)$/);
+    await visit.say(FOX);
+  }
+  await visit.say(FOX);
+  const [, from] = (await visit.fact("Exact")).match(/^no, from token (\d+) on$/)!;
+  assert(Number(from) >= 96 && Number(from) < await tokens(), from);
+  assertEquals(visit.complaints, []);
+});
+
 browserTest("the page says what is missing at a server without a store", async () => {
-  await using visit = await Visit.begin({}, { keepsSessions: false });
+  await using visit = await Visit.begin({ keepsSessions: false });
   await visit.say(FOX, "");
   assertMatch(await visit.page.getByRole("alert").innerText(), /no store.*--store memory/);
   assertEquals(await visit.page.getByLabel("Message", { exact: true }).inputValue(), FOX);
@@ -142,7 +157,7 @@ browserTest("the page asks for a key where there are keys, and keeps it", async 
   const keys = `${folder.path}/keys.jsonl`;
   const { text, key } = createKey("alice", ["infer", "sessions"]);
   await writeKeys(keys, [key]);
-  await using visit = await Visit.begin({ keys });
+  await using visit = await Visit.begin({ server: { keys } });
   const { page } = visit;
   for (const typed of ["wrong", text]) {
     await page.getByRole("dialog").waitFor();

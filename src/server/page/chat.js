@@ -10,6 +10,9 @@ import { showMemory } from "./memory.js";
 import { MessageList } from "./messages.js";
 import { readMarkers } from "./transcript.js";
 
+/** How long a browser has to begin a download. */
+const DOWNLOAD_MS = 60_000;
+
 /** The page once it knows the server's model. */
 class Page {
   #model;
@@ -44,7 +47,10 @@ class Page {
     byId("upload").onclick = () => byId("file").click();
     byId("file").onchange = ({ target }) => this.#upload(target);
     byId("download").onclick = () => this.#do("Downloaded", () => this.#download());
-    byId("delete").onclick = () => this.#do("Deleted", () => conversation.delete());
+    byId("delete").onclick = () => {
+      if (!confirm(`Delete ${conversation.id} for good?`)) return;
+      this.#do("Deleted", () => conversation.delete());
+    };
     byId("stop").onclick = () => conversation.stop();
     byId("composer").onsubmit = (event) => {
       event.preventDefault();
@@ -99,7 +105,8 @@ class Page {
   async #download() {
     const url = URL.createObjectURL(await this.#conversation.download());
     element("a", { href: url, download: `${this.#conversation.id}.snapshot` }).click();
-    URL.revokeObjectURL(url);
+    // Browsers may read it after the click.
+    setTimeout(() => URL.revokeObjectURL(url), DOWNLOAD_MS);
   }
 
   /** Does one thing at a time; says what was done, unless the work tells it, or went wrong. */

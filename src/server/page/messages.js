@@ -5,6 +5,8 @@
  */
 import { element } from "./element.js";
 
+/** Pixels from the end within which the list stays at its end while a message grows. */
+const FOLLOWS_WITHIN = 48;
 const SPEAKERS = { user: "You", assistant: "Model", text: "Text" };
 
 /** A list of messages that only changes where they do, so that screen readers hear news only. */
@@ -12,6 +14,7 @@ export class MessageList {
   #list;
   #actions;
   #items = new WeakMap();
+  #last;
 
   /** `actions` are `rewind(message)` and `branch(message, text)`. */
   constructor(list, actions) {
@@ -30,12 +33,16 @@ export class MessageList {
     }
     while (this.#list.children.length > messages.length) this.#list.lastElementChild.remove();
     this.#list.setAttribute("aria-busy", String(isBusy));
+    if (messages.at(-1) !== this.#last) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#last = messages.at(-1);
   }
 
   /** Shows what has been added to a message. */
   update(message) {
+    const { scrollHeight, scrollTop, clientHeight } = this.#list;
+    const follows = scrollHeight - scrollTop - clientHeight < FOLLOWS_WITHIN;
     this.#itemOf(message).querySelector(".text").textContent = message.text;
-    this.#list.scrollTop = this.#list.scrollHeight;
+    if (follows) this.#list.scrollTop = this.#list.scrollHeight;
   }
 
   #itemOf(message) {
