@@ -89,7 +89,7 @@ function rangeText({ minimum, maximum, pattern }) {
     ...(most === undefined ? [] : [`at most ${most}`]),
     ...(pattern === undefined ? [] : [`like ${pattern}`]),
   ];
-  return parts.length > 0 ? `, ${parts.join(", ")}` : "";
+  return parts.length > 0 ? ` (${parts.join(", ")})` : "";
 }
 
 /** A schema without references at its top. */

@@ -16,6 +16,7 @@ import memory from "./memory.js" with { type: "text" };
 import messages from "./messages.js" with { type: "text" };
 import css from "./page.css" with { type: "text" };
 import reference from "./reference.html" with { type: "text" };
+import referenceStyle from "./reference.css" with { type: "text" };
 import referenceScript from "./reference.js" with { type: "text" };
 import transcript from "./transcript.js" with { type: "text" };
 
@@ -50,6 +51,7 @@ export const PAGE_FILES: readonly (readonly [path: string, text: string, extensi
   ["/page/memory.js", memory, "js"],
   ["/page/messages.js", messages, "js"],
   ["/page/page.css", css, "css"],
+  ["/page/reference.css", referenceStyle, "css"],
   ["/page/reference.js", referenceScript, "js"],
   ["/page/transcript.js", transcript, "js"],
 ];
