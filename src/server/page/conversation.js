@@ -116,7 +116,8 @@ export class Conversation {
   /** Begins a session with a file that was downloaded, and shows it. */
   async upload(file) {
     const put = (id) => this.#api.json(`${pathOf(id)}/snapshot`, file, "PUT");
-    const stem = stemOf(file.name.replace(/\.snapshot$/, "").replaceAll(/[^\w.~:@-]/g, "-"));
+    const name = file.name.replace(/\.snapshot$/, "").replaceAll(/[^\w.~:@-]/g, "-");
+    const stem = stemOf(name.replace(/^[^A-Za-z0-9]+/, ""));
     const { id } = await this.#withFreeName(stem, put);
     await this.open(id);
   }
