@@ -164,7 +164,7 @@ Deno.test("createServer() refuses requests with the status that says why", async
     assertEquals(error.type, "invalid_request_error");
     return response;
   };
-  await expect(404, "unknown_route", "/");
+  await expect(404, "unknown_route", "/v1");
   await expect(404, "unknown_route", "/v1/embeddings", post({}));
   await expect(404, "model_not_found", CHAT, post({ model: "gpt", messages: USER }));
   await expect(404, "model_not_found", COMPLETIONS, post({ model: "gpt", prompt: "x" }));

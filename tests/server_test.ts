@@ -16,8 +16,15 @@ Deno.test("createServer() tells its health and its model", async () => {
   assertEquals(list.object, "list");
   assertEquals(list.data.length, 1);
   assertEquals(await (await app.request("/v1/models/fable")).json(), list.data[0]);
-  const { id, object, owned_by, created } = list.data[0];
+  const { id, object, owned_by, created, meta } = list.data[0];
   assertEquals([id, object, owned_by], ["fable", "model", "contrail"]);
+  assertEquals(meta, {
+    trained_length: 2048,
+    attention_budget: 2048,
+    session_bytes: runtime.memory.session,
+    // Keys and values of two heads of 64, in f32, in each of 8 layers.
+    full_attention_token_bytes: 2 * 2 * 64 * 4 * 8,
+  });
   assert(Number.isInteger(created));
 });
 

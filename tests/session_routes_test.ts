@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Hono } from "hono";
 import { createServer } from "../src/server/app.ts";
 import { MemoryStore } from "../src/store/memory.ts";
-import { GREEDY_IDS, loadFable } from "./fable.ts";
+import { GREEDY_IDS, loadFable, PROMPT_IDS } from "./fable.ts";
 import { ask, chunks, type Json, post } from "./http.ts";
 
 const SESSIONS = "/v1/sessions";
@@ -51,6 +51,18 @@ Deno.test("the routes of sessions go on from request to request", async () => {
   const ids = [...first.token_ids, ...second.flatMap(({ token_ids }) => token_ids)];
   assertEquals(ids, GREEDY_IDS);
   assertEquals((await get(app, `${SESSIONS}/alice`)).position, length + 2 * half);
+});
+
+Deno.test("tokens() gives the latest ids that a session holds", async () => {
+  await using store = new MemoryStore();
+  await using runtime = await loadFable({ sessions: 1, store });
+  const app = createServer(runtime);
+  const { position } = await begun(app, "a");
+  await ask(app, `${SESSIONS}/a/generate`, { ...GREEDY, max_tokens: 4 });
+  const { first, token_ids, ...facts } = await get(app, `${SESSIONS}/a/tokens`);
+  assertEquals(first, 0);
+  assertEquals(token_ids, [...PROMPT_IDS, ...GREEDY_IDS.slice(0, 4)]);
+  assertEquals([facts.id, facts.position], ["a", position + 4]);
 });
 
 Deno.test("logits() gives the largest ones with their tokens, or all as bytes", async () => {

@@ -21,7 +21,7 @@ const BUDGETS: Readonly<Record<string, Partial<Limits>>> = {
 };
 
 const FOLDERS = [".", "bench", "ffi", "kernels", "src", "tests", "tools"];
-const SOURCE = /\.(?:ts|h|cc|cu|mm|metal)$/;
+const SOURCE = /\.(?:ts|js|css|html|h|cc|cu|mm|metal)$/;
 
 /** What is too long in one file. */
 export function tooLong(path: string, text: string, budgets = BUDGETS): string[] {

@@ -115,18 +115,17 @@ export function snapshotFacts(bytes: Uint8Array<ArrayBuffer>): {
   readonly position: number;
   /** Position from which on its attention is not exact, if there is one. */
   readonly inexactFrom: number | undefined;
-  /** The last of its tokens, if it has any. */
-  readonly lastToken: number | undefined;
+  /** Its latest tokens: as many as are known, the last one included. */
+  readonly tokens: Int32Array;
 } {
   const { header, body } = read(bytes);
   const { position, pending, tables, sections } = header;
   const history = sections.find(({ name }) => name === "history")!;
-  const ids = contentOf(history, body).data;
   const inexact = tables.flatMap(({ inexact_from }) => inexact_from ?? []);
   return {
     position: position + (pending === null ? 0 : 1),
     inexactFrom: inexact.length > 0 ? Math.min(...inexact) : undefined,
-    lastToken: ids.at(-1),
+    tokens: contentOf(history, body).data as Int32Array,
   };
 }
 

@@ -30,6 +30,12 @@ export const modelAnswer = z.strictObject({
   object: z.literal("model"),
   created: count,
   owned_by: z.string(),
+  meta: z.strictObject({
+    trained_length: count,
+    attention_budget: count,
+    session_bytes: count,
+    full_attention_token_bytes: count,
+  }),
 }).meta({ id: "Model" });
 
 /** Answer of `GET /v1/models`. */

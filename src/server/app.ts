@@ -22,6 +22,7 @@ import { ServerMetrics } from "./operation/metrics.ts";
 import { metrics as metricsRoute } from "./operation/metrics_route.ts";
 import { type RecordEnv, recordRequests, type RequestRecord } from "./operation/record.ts";
 import { ResumableStreams } from "./operation/resume.ts";
+import { addPages } from "./page/routes.ts";
 import { RESPONSE_ENDPOINTS } from "./responses/endpoints.ts";
 import { KeptResponses } from "./responses/kept.ts";
 import { SESSION_ENDPOINTS } from "./sessions/endpoints.ts";
@@ -74,9 +75,9 @@ const ENDPOINTS: readonly Endpoint[] = [
 const CLIENT_CLOSED_REQUEST = 499;
 
 /**
- * A Hono app with the routes that OpenAI's clients use; `GET /openapi.json` describes them all.
- * Serve its `fetch`, or mount it in another app with `route`. Closing the runtime stays with the
- * caller.
+ * A Hono app with the routes that OpenAI's clients use; `GET /openapi.json` describes them all, and
+ * `GET /` is a page to talk to the model. Serve its `fetch`, or mount it in another app with
+ * `route`. Closing the runtime stays with the caller.
  *
  * @example
  * ```ts ignore
@@ -114,7 +115,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
   signal?.addEventListener("abort", () => streams.close(), { once: true });
   addEndpoints(app, server, { maxBodyBytes, gate, streams });
   app.doc31("/openapi.json", describe);
-  app.all("/openapi.json", only("GET, HEAD"));
+  for (const path of ["/openapi.json", ...addPages(app)]) app.all(path, only("GET, HEAD"));
   app.notFound((c) => errorResponse(c, unknownRoute(c)));
   app.onError((error, c) => {
     const left = c.req.raw.signal.aborted && !(error instanceof ApiError);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Runtime } from "../runtime.ts";
 import { modelAnswer, modelsAnswer } from "./answer_schemas.ts";
 import type { ServerContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
@@ -30,5 +31,23 @@ export const showModel = endpoint({
 });
 
 function entry({ runtime, created }: ServerContext): object {
-  return { id: runtime.name, object: "model", created, owned_by: "contrail" };
+  const { name, config, attentionBudget, memory } = runtime;
+  return {
+    id: name,
+    object: "model",
+    created,
+    owned_by: "contrail",
+    meta: {
+      trained_length: config.maxPositions,
+      attention_budget: attentionBudget,
+      session_bytes: memory.session,
+      full_attention_token_bytes: fullAttentionBytes(runtime),
+    },
+  };
+}
+
+/** Bytes that a token would take, were all layers of the model full attention of its widths. */
+function fullAttentionBytes({ config, cacheType }: Runtime): number {
+  const { layers, kvHeads, headSize } = config;
+  return 2 * layers.length * kvHeads * headSize * (cacheType === "f32" ? 4 : 2);
 }

@@ -14,6 +14,7 @@ import {
   sessionAnswer,
   sessionId,
   sessionsAnswer,
+  tokensAnswer,
 } from "./schemas.ts";
 import { appendToSession, generateInSession, logitsOfSession, rewindSession } from "./turns.ts";
 import { endOf, factsOf, opened, storedFacts, translated } from "./use.ts";
@@ -68,7 +69,18 @@ const showSession = endpoint({
   path: "/v1/sessions/{id}",
   summary: "A session at the end of its last turn",
   gives: sessionAnswer,
-  answer: async (c, server) => c.json({ ...await storedFacts(server, c.req.param("id")!) }),
+  answer: async (c, server) => c.json((await storedFacts(server, c.req.param("id")!)).facts),
+});
+
+const tokensOfSession = endpoint({
+  method: "get",
+  path: "/v1/sessions/{id}/tokens",
+  summary: "The latest tokens of a session at the end of its last turn, from position `first` on",
+  gives: tokensAnswer,
+  answer: async (c, server) => {
+    const { facts, tokens } = await storedFacts(server, c.req.param("id")!);
+    return c.json({ ...facts, first: facts.position - tokens.length, token_ids: [...tokens] });
+  },
 });
 
 const deleteSession = endpoint({
@@ -137,6 +149,7 @@ export const SESSION_ENDPOINTS: readonly Endpoint[] = [
   createSession,
   listSessions,
   showSession,
+  tokensOfSession,
   deleteSession,
   appendToSession,
   generateInSession,

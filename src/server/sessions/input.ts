@@ -52,8 +52,8 @@ async function messageTokens(
   if (session.position === 0) {
     return refuse(() => runtime.chatTokens(messages), { param: "messages" });
   }
-  const { lastToken } = snapshotFacts(await session.snapshot());
-  const rest = refuse(() => tokensAfterAnswer(runtime, messages, lastToken), { param: "messages" });
+  const last = snapshotFacts(await session.snapshot()).tokens.at(-1);
+  const rest = refuse(() => tokensAfterAnswer(runtime, messages, last), { param: "messages" });
   if (rest) return rest;
   const message = "The model's chat template cannot go on after an answer: pass text or token_ids";
   throw new ApiError(400, message, { param: "messages" });

@@ -76,6 +76,9 @@ export const sessionsAnswer = z.strictObject({
   })),
 });
 
+/** Answer of `GET /v1/sessions/{id}/tokens`. */
+export const tokensAnswer = z.strictObject({ ...facts, first: count, token_ids: z.array(count) });
+
 /** Answer of `POST /v1/sessions/{id}/append`. */
 export const appendAnswer = z.strictObject({
   ...facts,

@@ -41,11 +41,17 @@ export function factsOf(session: Session): SessionFacts {
   return facts(id, bytes, { position, inexactFrom });
 }
 
-/** What an answer says of a session in the store, whoever goes on with it. */
-export async function storedFacts(server: ServerContext, id: string): Promise<SessionFacts> {
+/**
+ * What an answer says of a session in the store, whoever goes on with it, and its latest tokens, as
+ * many as are known.
+ */
+export async function storedFacts(
+  server: ServerContext,
+  id: string,
+): Promise<{ facts: SessionFacts; tokens: Int32Array }> {
   const { runtime } = server;
-  const snapshot = await translated(server, () => runtime.storedSession(id));
-  return facts(id, runtime.memory.session, snapshotFacts(snapshot));
+  const snapshot = snapshotFacts(await translated(server, () => runtime.storedSession(id)));
+  return { facts: facts(id, runtime.memory.session, snapshot), tokens: snapshot.tokens };
 }
 
 /** The signal that ends what a request does: its client has gone, or the server goes. */
@@ -87,7 +93,8 @@ export async function withSession<T>(
 /** Does `work`; what sessions and stores refuse becomes the error that the client is told. */
 export async function translated<T>(server: ServerContext, work: () => Promise<T>): Promise<T> {
   if (!server.runtime.keepsSessions) {
-    const message = "This server has no store, where sessions are kept: start it with one";
+    const message =
+      "This server has no store, where sessions are kept: start it with --store memory";
     throw new ApiError(501, message, { code: "no_store" });
   }
   try {
