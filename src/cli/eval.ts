@@ -7,6 +7,7 @@ import { type Difference, drift, evaluate, type Loss, textTokens, WINDOW } from 
 import { readText } from "../read_text.ts";
 import type { Runtime } from "../runtime.ts";
 import { flag, text, whole } from "./arguments.ts";
+import { evaluateChoices } from "./choices.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
 
@@ -14,7 +15,7 @@ const DEFAULT_DRIFT = 10_000;
 
 export const evalCommand: Command = {
   summary: "Measure how well a model predicts a text",
-  usage: "[options] --text FILE",
+  usage: "[options] --text FILE | --choices FILE",
   options: {
     ...MODEL_OPTIONS,
     text: { type: "string", value: "FILE", help: "the text" },
@@ -28,6 +29,11 @@ export const evalCommand: Command = {
       value: "N",
       help: `tokens to compare in decoding (default ${DEFAULT_DRIFT}; 0: none)`,
     },
+    choices: {
+      type: "string",
+      value: "FILE",
+      help: "in place of a text: questions with several answers, as JSON lines",
+    },
     json: { type: "boolean", help: "print one JSON object" },
   },
   example: "--model models/fable --weights bf16 --text models/README.md --against f32",
@@ -39,7 +45,15 @@ async function run(args: CommandArguments): Promise<number> {
     throw new UsageError(`Unknown argument "${args.positionals[0]}": name the text with --text`);
   }
   const path = text(args, "text");
-  if (path === undefined) throw new UsageError("--text is missing: pass a file with text");
+  const choices = text(args, "choices");
+  if (choices !== undefined) {
+    const other = ["text", "against", "drift"].find((name) => text(args, name) !== undefined);
+    if (other === undefined) return await evaluateChoices(args, choices);
+    throw new UsageError(`--choices and --${other} are for different measures: pass one of them`);
+  }
+  if (path === undefined) {
+    throw new UsageError("--text is missing: pass a file with text, or --choices");
+  }
   const against = text(args, "against");
   const driftTokens = whole(args, "drift", 0) ?? DEFAULT_DRIFT;
   if (against === undefined && text(args, "drift") !== undefined) {
