@@ -17,11 +17,25 @@ export class ProgressLine implements Disposable {
     const now = performance.now();
     if (!this.#visible || now - this.#drawn < REDRAW_MS) return;
     this.#drawn = now;
-    write(CLEAR + text);
+    write(CLEAR + text.slice(0, columns() - 1));
+  }
+
+  /** Prints another line above it. */
+  log(line: string): void {
+    if (this.#visible) write(CLEAR);
+    console.error(line);
   }
 
   [Symbol.dispose](): void {
     if (this.#visible) write(CLEAR);
+  }
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || 80;
+  } catch {
+    return 80; // Standard output is no terminal.
   }
 }
 
