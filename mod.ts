@@ -20,8 +20,18 @@ export { SessionError, type SessionFailure } from "./src/session_error.ts";
 export { MemoryStore } from "./src/store/memory.ts";
 export { RedisStore } from "./src/store/redis.ts";
 export { SqliteStore } from "./src/store/sqlite.ts";
-export { type SnapshotStore, StoreError, type StoreFailure } from "./src/store/store.ts";
+export {
+  type Lease,
+  type PutOptions,
+  type SnapshotStore,
+  type StoreEntry,
+  StoreError,
+  type StoreFailure,
+  type WriteOptions,
+} from "./src/store/store.ts";
 export { createServer, type ServerOptions } from "./src/server/app.ts";
 export type * from "./src/options.ts";
-export type { JetConfig, LayerType, ModelConfig } from "./src/config.ts";
+export type { TemplateOptions } from "./src/chat.ts";
+export type { LogEntry } from "./src/server/operation/log.ts";
+export type { GenerationConfig, JetConfig, LayerType, ModelConfig } from "./src/config.ts";
 export type { Tokenizer } from "./src/tokenizer.ts";

@@ -19,6 +19,7 @@ export const CALL_END = "</tool_call>";
 
 /** What a chat template is rendered with besides the messages. */
 export interface TemplateOptions {
+  /** Functions that the model may call. */
   readonly tools?: readonly unknown[];
   /** Whether the text goes on to where the model's answer begins (the default). */
   readonly addGenerationPrompt?: boolean;

@@ -13,8 +13,11 @@ export type LayerType = "jet" | "attn" | "swa";
 
 /** The JetBlocks of a model. A token has `heads · keySize` keys and `heads · valueSize` values. */
 export interface JetConfig {
+  /** Heads of keys and values. */
   readonly heads: number;
+  /** Size of a head's key. */
   readonly keySize: number;
+  /** Size of a head's value. */
   readonly valueSize: number;
   /** Tokens that the dynamic convolution reaches over, the current one included. */
   readonly convolutionWidth: number;
@@ -26,8 +29,11 @@ export interface JetConfig {
 
 /** A model's shape. All sizes are positive whole numbers unless it says otherwise. */
 export interface ModelConfig {
+  /** Kind of model. */
   readonly modelType: "jet_nemotron" | "qwen2" | "qwen3";
+  /** Width of the residual stream. */
   readonly hiddenSize: number;
+  /** Width of the hidden layer of an MLP. */
   readonly intermediateSize: number;
   /** Rows of the embedding: at least as many as the tokenizer has tokens. */
   readonly vocabularySize: number;
@@ -35,6 +41,7 @@ export interface ModelConfig {
   readonly layers: readonly LayerType[];
   /** Query heads of an attention layer, a multiple of `kvHeads`. */
   readonly heads: number;
+  /** Heads of keys and values of an attention layer. */
   readonly kvHeads: number;
   /** Size of an attention head, an even number. */
   readonly headSize: number;
@@ -42,7 +49,9 @@ export interface ModelConfig {
   readonly window: number;
   /** Tokens that the model was trained to read. */
   readonly maxPositions: number;
+  /** Base of the rotary position embedding. */
   readonly ropeTheta: number;
+  /** Epsilon of the norms before the mixers and MLPs, and of the last one. */
   readonly normEpsilon: number;
   /** Whether the embedding is the output matrix, too. */
   readonly tiedEmbeddings: boolean;

@@ -108,6 +108,7 @@ export interface SessionOptions extends ForkOptions {
 
 /** A session with a name. */
 export interface SessionEntry {
+  /** Its name in the store. */
   readonly id: string;
   /**
    * `open` in a slot of this runtime, `parked` by this runtime, or `stored`: not here, though it
@@ -150,6 +151,7 @@ export interface Activity {
   readonly open: number;
   /** Requests that wait for a slot. */
   readonly waiting: number;
+  /** What the engine has done. */
   readonly work: EngineWork;
   /** Why the runtime can be used no more, once its engine has failed or it was closed. */
   readonly failure: string | undefined;
@@ -233,7 +235,9 @@ export type FinishReason = "stop" | "length";
 
 /** Probability of one token before penalties and temperature, as its natural logarithm. */
 export interface TokenLogprob {
+  /** The token's id. */
   readonly id: number;
+  /** Natural logarithm of its probability. */
   readonly logprob: number;
 }
 
@@ -252,8 +256,11 @@ export interface GeneratedToken extends TokenLogprob {
 
 /** One message of a conversation, as chat templates take it. */
 export interface ChatMessage {
+  /** Who says it, in the words of the model's chat template. */
   readonly role: string;
+  /** What is said. */
   readonly content: string;
+  /** What else the chat template knows. */
   readonly [field: string]: unknown;
 }
 
@@ -283,7 +290,9 @@ export interface BackendReport {
 
 /** Bytes that a runtime holds. */
 export interface MemoryReport {
+  /** Bytes of the weights. */
   readonly weights: number;
+  /** Bytes of the memory that passes through the model need. */
   readonly scratch: number;
   /** State of one session. */
   readonly session: number;

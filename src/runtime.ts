@@ -52,6 +52,7 @@ interface RuntimeParts {
 export class Runtime implements AsyncDisposable {
   /** The last part of the folder's path, or of "org/name". */
   readonly name: string;
+  /** The model's shape. */
   readonly config: ModelConfig;
   /** `undefined` when the folder has no `tokenizer.json`: sessions then take token ids only. */
   readonly tokenizer: Tokenizer | undefined;
@@ -289,6 +290,7 @@ export class Runtime implements AsyncDisposable {
     return this.#closed ??= this.#close();
   }
 
+  /** As {@linkcode Runtime.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -214,6 +214,7 @@ export class Session implements AsyncDisposable {
     return this.#lifecycle.close(true);
   }
 
+  /** As {@linkcode Session.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -26,9 +26,12 @@ export type SessionFailure =
 
 /** A failure of a session that leaves the runtime and its other sessions as they were. */
 export class SessionError extends Error {
+  /** Tells this class from others. */
   override readonly name = "SessionError";
+  /** What has happened. */
   readonly reason: SessionFailure;
 
+  /** An error with this sentence. */
   constructor(reason: SessionFailure, message: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;

@@ -154,6 +154,7 @@ Deno.test("the routes of sessions refuse what they cannot do", async () => {
   assertEquals(await asked("", { id: "a" }), "409 session_exists");
   assertEquals(await asked("", { id: "../a" }), "400 invalid_value");
   assertEquals(await asked("", { attention_budget: 1e6 }), "400 invalid_value");
+  assertEquals(await asked("", { attention_budget: 1 }), "400 invalid_value");
   assertEquals(await asked("/b/generate", {}), "404 session_not_found");
   assertEquals(await asked("/a/append", { text: "a", token_ids: [1] }), "400 null");
   assertEquals(await asked("/a/append", { token_ids: [1e6] }), "400 null");

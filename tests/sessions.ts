@@ -52,6 +52,11 @@ export async function sessionsAreTaken(runtime: Runtime): Promise<void> {
   await until(async () => !await hasFreeSession(runtime), "A session stays free");
 }
 
+/** Waits until every session is free, and throws when some stay in use. */
+export async function allSessionsAreFree(runtime: Runtime): Promise<void> {
+  await until(() => Promise.resolve(runtime.activity.open === 0), "Some sessions stay in use");
+}
+
 /** Looks again and again, for more than ten seconds. */
 async function until(holds: () => Promise<boolean>, otherwise: string): Promise<void> {
   for (let attempt = 0; attempt < 2000; attempt++) {

@@ -12,8 +12,10 @@ import { lines } from "./lines.ts";
 import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
 import { write } from "./output.ts";
 import { SAMPLING_OPTIONS, samplingOptions } from "./sampling_options.ts";
+import { messages, type ReadLine, terminalLines } from "./typed.ts";
 
-const GREETING = "Ctrl-C ends an answer; /reset begins anew; /exit, Ctrl-D or Ctrl-C leaves.";
+const GREETING = "A backslash at the end of a line goes on with the next; Ctrl-C ends an answer; " +
+  "/reset begins anew; /exit, Ctrl-D or Ctrl-C leaves.";
 
 export const chatCommand: Command = {
   summary: "Talk with a model, line by line",
@@ -37,9 +39,8 @@ async function chat(args: CommandArguments): Promise<number> {
   using interrupts = new Interrupts();
   const interactive = Deno.stdin.isTerminal();
   if (interactive) console.error(`${runtime.name}. ${GREETING}`);
-  const input = lines(Deno.stdin.readable);
+  const input = messages(interactive ? terminalLines() : pipedLines());
   for (;;) {
-    if (interactive) await write("> ");
     const line = await Promise.race([
       input.next().then(({ value }) => value ?? undefined),
       interrupts.next(),
@@ -50,6 +51,11 @@ async function chat(args: CommandArguments): Promise<number> {
   }
   if (interactive) await write("\n");
   return 0;
+}
+
+function pipedLines(): ReadLine {
+  const input = lines(Deno.stdin.readable);
+  return async () => (await input.next()).value ?? undefined;
 }
 
 /** Prints the answer to one line. An error is told, and the conversation goes on. */

@@ -8,6 +8,7 @@ import type { WeightType } from "../model/weight_types.ts";
 import { readText } from "../read_text.ts";
 import type { Runtime } from "../runtime.ts";
 import { flag, text, whole } from "./arguments.ts";
+import { evaluateChoices } from "./choices.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
 
@@ -18,7 +19,7 @@ const WEIGHT_TYPES: readonly string[] = ["auto", "f32", "bf16", "q8", "q4"] sati
 
 export const evalCommand: Command = {
   summary: "Measure how well a model predicts a text",
-  usage: "[options] --text FILE",
+  usage: "[options] --text FILE | --choices FILE",
   options: {
     ...MODEL_OPTIONS,
     text: { type: "string", value: "FILE", help: "the text" },
@@ -32,6 +33,11 @@ export const evalCommand: Command = {
       value: "N",
       help: `tokens to compare in decoding (default ${DEFAULT_DRIFT}; 0: none)`,
     },
+    choices: {
+      type: "string",
+      value: "FILE",
+      help: "in place of a text: questions with several answers, as JSON lines",
+    },
     json: { type: "boolean", help: "print one JSON object" },
   },
   example: "--model models/fable --weights bf16 --text models/README.md --against f32",
@@ -43,7 +49,15 @@ async function run(args: CommandArguments): Promise<number> {
     throw new UsageError(`Unknown argument "${args.positionals[0]}": name the text with --text`);
   }
   const path = text(args, "text");
-  if (path === undefined) throw new UsageError("--text is missing: pass a file with text");
+  const choices = text(args, "choices");
+  if (choices !== undefined) {
+    const other = ["text", "against", "drift"].find((name) => text(args, name) !== undefined);
+    if (other === undefined) return await evaluateChoices(args, choices);
+    throw new UsageError(`--choices and --${other} are for different measures: pass one of them`);
+  }
+  if (path === undefined) {
+    throw new UsageError("--text is missing: pass a file with text, or --choices");
+  }
   const against = text(args, "against");
   const driftTokens = whole(args, "drift", 0) ?? DEFAULT_DRIFT;
   if (against === undefined && text(args, "drift") !== undefined) {

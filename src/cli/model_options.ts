@@ -8,6 +8,7 @@ import { Runtime } from "../runtime.ts";
 import { bytes, choice, flag, number, present, text, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
 import { cacheFolder } from "./environment.ts";
+import { ProgressLine } from "./progress_line.ts";
 
 /** Options of every command that loads a model. */
 export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
@@ -80,6 +81,8 @@ export async function loadModel(
     ...others,
   };
   const config = text(args, "random");
+  using line = new ProgressLine();
+  line.show(`Loading ${config ?? model ?? "the small model"} …`);
   if (config === undefined) return await Runtime.load(model ?? defaultModel(), options);
   if (model === undefined) return await Runtime.random(config, options);
   throw new UsageError(`--model is "${model}" and --random is "${config}": pass one of them`);

@@ -5,36 +5,31 @@
  */
 import type { Progress } from "../hub.ts";
 import { bytesText } from "./output.ts";
+import { ProgressLine } from "./progress_line.ts";
 
-const REDRAW_MS = 100;
 const CELLS = 20;
-const CLEAR = "\r\x1b[K";
 
 /** Draws on standard error, if that is a terminal. Disposing it clears the line. */
 export class ProgressBar implements Disposable {
-  readonly #visible = Deno.stderr.isTerminal();
+  readonly #line = new ProgressLine();
   #start: { time: number; bytes: number } | undefined;
-  #drawn = -Infinity;
 
   /** Shows how far it is, at most ten times a second. */
   show(progress: Progress): void {
     const now = performance.now();
     this.#start ??= { time: now, bytes: progress.bytes };
-    if (!this.#visible || now - this.#drawn < REDRAW_MS) return;
-    this.#drawn = now;
     const seconds = (now - this.#start.time) / 1000;
     const speed = seconds > 0 ? (progress.bytes - this.#start.bytes) / seconds : 0;
-    write(CLEAR + progressText(progress, speed).slice(0, columns() - 1));
+    this.#line.show(progressText(progress, speed));
   }
 
   /** Prints a line above the bar. */
   log(line: string): void {
-    if (this.#visible) write(CLEAR);
-    console.error(line);
+    this.#line.log(line);
   }
 
   [Symbol.dispose](): void {
-    if (this.#visible) write(CLEAR);
+    this.#line[Symbol.dispose]();
   }
 }
 
@@ -47,16 +42,4 @@ export function progressText({ path, bytes, totalBytes }: Progress, speed: numbe
   return `${bar} ${percent} of ${bytesText(totalBytes)}, ${
     bytesText(Math.round(speed))
   }/s, ${path}`;
-}
-
-function columns(): number {
-  try {
-    return Deno.consoleSize().columns;
-  } catch {
-    return 80; // Standard output is no terminal.
-  }
-}
-
-function write(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
 }

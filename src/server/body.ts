@@ -28,9 +28,21 @@ export async function readBody<T extends z.ZodType>(c: Context, schema: T): Prom
       code: "unsupported_content_type",
     });
   }
-  const parsed = schema.safeParse(parseJson(await c.req.text()), { reportInput: true });
+  const parsed = schema.safeParse(parseJson(await received(c.req.text())), { reportInput: true });
   if (parsed.success) return parsed.data;
   throw issueError(parsed.error.issues[0]!);
+}
+
+/** Awaits a body. Throws an {@linkcode ApiError} when its client leaves before the end. */
+export async function received<T>(body: Promise<T>): Promise<T> {
+  try {
+    return await body;
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw new ApiError(400, "The body ended early: send as much as its length says", {
+      code: "incomplete_body",
+    });
+  }
 }
 
 function parseJson(text: string): unknown {

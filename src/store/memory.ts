@@ -51,6 +51,7 @@ export class MemoryStore implements SnapshotStore {
   #bytes = 0;
   #lastFence = 0;
 
+  /** An empty store. Throws a `RangeError` for wrong options. */
   constructor(options: StoreOptions = {}) {
     this.#maxBytes = byteLimit(options);
   }
@@ -113,6 +114,7 @@ export class MemoryStore implements SnapshotStore {
     });
   }
 
+  /** Drops all that is kept. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#entries.clear();
     this.#leases.clear();

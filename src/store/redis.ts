@@ -132,6 +132,7 @@ export class RedisStore implements SnapshotStore {
     return new GrantedLease(keeper, { key, owner, fence, milliseconds });
   }
 
+  /** Ends the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#client.isReady) await this.#client.close();
     else if (this.#client.isOpen) this.#client.destroy();

@@ -168,6 +168,7 @@ export class SqliteStore implements SnapshotStore {
     });
   }
 
+  /** Closes the file. */
   [Symbol.asyncDispose](): Promise<void> {
     if (this.#database.isOpen) this.#database.close();
     return Promise.resolve();

@@ -35,11 +35,13 @@ export interface PutOptions extends WriteOptions {
 
 /** What a store knows of one snapshot. */
 export interface StoreEntry {
+  /** What it was put under. */
   readonly key: string;
   /** Size of the snapshot. */
   readonly bytes: number;
   /** When it was last written or read, in milliseconds since 1970. */
   readonly usedAt: number;
+  /** Whether it stays when others have to make room. */
   readonly kept: boolean;
 }
 
@@ -49,7 +51,9 @@ export interface StoreEntry {
  * A store remembers the newest fence of a key for a day after its lease has ended.
  */
 export interface Lease extends AsyncDisposable {
+  /** What it is the right to write. */
   readonly key: string;
+  /** Who has it, for messages. */
   readonly owner: string;
   /** Greater than that of every lease granted before. */
   readonly fence: number;
@@ -99,9 +103,12 @@ export type StoreFailure = "fenced" | "full" | "failed";
 
 /** A failure of a {@linkcode SnapshotStore}. */
 export class StoreError extends Error {
+  /** Tells this class from others. */
   override readonly name = "StoreError";
+  /** What has happened. */
   readonly reason: StoreFailure;
 
+  /** An error with this sentence. */
   constructor(reason: StoreFailure, message: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;

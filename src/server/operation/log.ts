@@ -10,8 +10,11 @@ import type { RequestRecord } from "./record.ts";
  * `stopped`; the other fields depend on it.
  */
 export interface LogEntry {
+  /** `error` for what an operator should look at. */
   readonly level: "info" | "error";
+  /** What has happened. */
   readonly event: string;
+  /** What else there is to tell of it. */
   readonly [field: string]: unknown;
 }
 

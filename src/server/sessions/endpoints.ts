@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { received } from "../body.ts";
 import type { ServerContext } from "../context.ts";
 import { BINARY, type Endpoint, endpoint } from "../endpoint.ts";
 import { ApiError } from "../errors.ts";
@@ -139,7 +140,7 @@ const uploadSession = endpoint({
       const message = `The id is wrong: ${checked.error.issues[0]!.message}`;
       throw new ApiError(400, message, { param: "id", code: "invalid_value" });
     }
-    const bytes = new Uint8Array(await c.req.arrayBuffer());
+    const bytes = new Uint8Array(await received(c.req.arrayBuffer()));
     return c.json(await restored(server, bytes, id, endOf(c, server)));
   },
 });

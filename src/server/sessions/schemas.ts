@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { LEAST_BUDGET } from "../../runtime_options.ts";
 import { chatBody, completionBody } from "../schemas.ts";
 
 const count = z.int().min(0);
@@ -15,7 +16,7 @@ const sessionId = z.string().regex(/^[A-Za-z0-9][\w.~:@-]{0,127}$/, {
 /** Body of `POST /v1/sessions`. */
 export const createBody = z.strictObject({
   id: sessionId.nullish(),
-  attention_budget: z.int().min(1).nullish(),
+  attention_budget: z.int().min(LEAST_BUDGET).nullish(),
 });
 
 /** Body of `POST /v1/sessions/{id}/append`: one of the three. */
