@@ -100,17 +100,17 @@ ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes) {
   DeviceGuard guard(device, "ct_buffer_create");
   if (!guard) return nullptr;
   void* memory = malloc(sizeof(ct_buffer));
-  ct_buffer* buffer = nullptr;
-  if (memory) {
-    buffer = new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0, nullptr, false};
+  if (!memory) {
+    set_error("ct_buffer_create: out of memory; free some");
+    return nullptr;
   }
-  if (buffer && allocate_memory(buffer)) {
+  ct_buffer* const buffer =
+      new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0, nullptr, false};
+  if (allocate_memory(buffer)) {
     device->references.fetch_add(1);
     return buffer;
   }
   free(memory);
-  set_error("ct_buffer_create: out of memory for %llu bytes; ask for less or free some",
-            (unsigned long long)bytes);
   return nullptr;
 }
 
