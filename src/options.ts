@@ -9,10 +9,11 @@ import type { SnapshotStore } from "./store/store.ts";
 /** How {@linkcode Runtime.load} loads a model. */
 export interface RuntimeOptions {
   /**
-   * Where the model runs. `auto` takes the best that is there; today that is the CPU. `emulator`
-   * runs the kernels of GPUs on the CPU, thread by thread: slow, and for tests.
+   * Where the model runs. `auto` takes the CPU: no GPU has run this yet. `cuda` is the first GPU
+   * that NVIDIA's driver shows. `emulator` runs the kernels of GPUs on the CPU, thread by thread:
+   * slow, and for tests.
    */
-  device?: "auto" | "cpu" | "emulator";
+  device?: "auto" | "cpu" | "cuda" | "emulator";
   /**
    * Type of the weights in memory; `auto` keeps what the checkpoint holds. `q8` and `q4` round
    * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.

@@ -137,8 +137,8 @@ export class Runtime implements AsyncDisposable {
   ): Promise<Runtime> {
     const engine = engineOptions(options, parts.config);
     const lease = { leaseTime: leaseTime(options) };
-    const { instructionSet = "auto", threads = 0 } = options;
-    const backend: Backend = options.device === "emulator" ? "emulator" : "cpu";
+    const { instructionSet = "auto", threads = 0, device: name = "auto" } = options;
+    const backend: Backend = name === "auto" ? "cpu" : name;
     await ensureLibrary(backend);
     const device = { backend, instructionSet, threads };
     const client = await EngineClient.start({ config: parts.config, source, engine, device });
