@@ -73,7 +73,7 @@ for (const library of ["cuda"] as const) {
     name: `generate() gives each session what it gives alone when a batch runs on ${on}`,
     ignore,
     fn: async () => {
-      await using runtime = await loadFable({ device: library });
+      await using runtime = await loadFable({ device: library, sessions: 3 });
       await using alone = await runtime.session();
       await alone.append(PROMPT_IDS);
       assertEquals(await greedy(alone, 4), GREEDY_IDS.slice(0, 4));
