@@ -29,7 +29,7 @@ export async function lackedBy(
     return undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) {
-      return "there is no nvcc; install the CUDA toolkit for it";
+      return "there is no nvcc, which the CUDA toolkit has";
     }
     throw error;
   }
