@@ -62,6 +62,16 @@ export class Device implements Disposable {
     return new Device(from, from.made(handle));
   }
 
+  /** Why no device of a backend can be opened here, in a sentence; nothing where one can. */
+  static whyNot(backend: Backend): string | undefined {
+    try {
+      Device.open({ backend, threads: 1 })[Symbol.dispose]();
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
   private constructor(library: Library, handle: Handle) {
     const { ct_device_describe, ct_device_threads } = library.functions;
     this.library = library;

@@ -16,8 +16,8 @@ import { checkDrift, checkRoundedDrift } from "./operator_checks/drift.ts";
 import { testOperators } from "./operator_checks/register.ts";
 
 for (const library of ["cuda"] as const) {
-  const reason = whyNot(library);
-  const ignore = reason !== "";
+  const reason = Device.whyNot(library);
+  const ignore = reason !== undefined;
   const on = `a GPU of ${library}`;
 
   Deno.test({
@@ -84,16 +84,6 @@ for (const library of ["cuda"] as const) {
       assertEquals([one, other], [GREEDY_IDS.slice(0, 4), GREEDY_IDS.slice(0, 4)]);
     },
   });
-}
-
-/** Why nothing can run on such a GPU; nothing where it can. */
-function whyNot(library: "cuda"): string {
-  try {
-    Device.open({ backend: library })[Symbol.dispose]();
-    return "";
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
 
 async function greedy(session: Session, count: number): Promise<number[]> {
