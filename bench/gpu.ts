@@ -73,7 +73,11 @@ function reportProducts(ops: NativeOps, config: ModelConfig, copies: number): vo
 }
 
 /** A token at a time of one session, 512 tokens deep. */
-async function reportDecode(path: string, backend: "cuda", copies: number): Promise<void> {
+async function reportDecode(
+  path: string,
+  backend: "cuda" | "metal",
+  copies: number,
+): Promise<void> {
   for (const weights of WEIGHTS) {
     await using runtime = await Runtime.random(path, { device: backend, weights, sessions: 1 });
     const options = { prompt: MANY, generate: 64, depths: [512], repetitions: 3 };
@@ -92,7 +96,7 @@ function line(name: string, result: string): void {
   console.log(`${name.padEnd(36)} ${result}`);
 }
 
-async function measure(backend: "cuda", path: string): Promise<void> {
+async function measure(backend: "cuda" | "metal", path: string): Promise<void> {
   const config = parseConfig(readJson(path), path);
   let copies: number;
   {
@@ -110,7 +114,7 @@ async function measure(backend: "cuda", path: string): Promise<void> {
 if (import.meta.main) {
   const here = new URL("configs/jet-nemotron-2b.json", import.meta.url);
   const [path = decodeURIComponent(here.pathname)] = Deno.args;
-  for (const backend of ["cuda"] as const) {
+  for (const backend of ["cuda", "metal"] as const) {
     const reason = Device.whyNot(backend);
     if (reason === undefined) await measure(backend, path);
     else console.log(`Skipped ${backend}: ${reason}`);

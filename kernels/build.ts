@@ -11,13 +11,14 @@
  * @module
  */
 import { compile, type CompileJob, type Compiler, findCompiler, runCompiler } from "./compile.ts";
-import { cudaCode, cudaTargets, lackedBy } from "./device_code.ts";
+import { cudaCode, cudaTargets, lackedBy, metalCode } from "./device_code.ts";
 
 /**
  * What runs the operators: the CPU's own kernels, or the kernels of GPUs on one of NVIDIA
- * (`cuda`), or on the CPU, thread by thread, which is slow and for tests (`emulator`).
+ * (`cuda`), on one of Apple (`metal`), or on the CPU, thread by thread, which is slow and for tests
+ * (`emulator`).
  */
-export type Backend = "cpu" | "emulator" | "cuda";
+export type Backend = "cpu" | "emulator" | "cuda" | "metal";
 
 /** How {@linkcode buildLibrary} builds. */
 export interface BuildOptions {
@@ -65,21 +66,29 @@ const FLAGS = [
 ];
 
 /** Every backend whose library is built, where the tools for it are there. */
-export const BACKENDS: readonly Backend[] = ["cpu", "emulator", "cuda"];
+export const BACKENDS: readonly Backend[] = ["cpu", "emulator", "cuda", "metal"];
 
 /** Folders whose every source is compiled once; a build looks at no file of other folders. */
 const COMPILED_ONCE: Readonly<Record<Backend, readonly string[]>> = {
   cpu: ["common"],
   emulator: ["common", "gpu/host", "emulator"],
   cuda: ["common", "gpu/host", "cuda"],
+  metal: ["common", "gpu/host", "metal"],
 };
 const READ_ALONG: Readonly<Record<Backend, readonly string[]>> = {
   cpu: ["include", "cpu"],
   emulator: ["include", "cpu", "gpu"],
   cuda: ["include", "cpu", "gpu"],
+  metal: ["include", "cpu", "gpu"],
 };
 // The CPU's operators are included by cpu/target.cc, once for each instruction set.
 const CPU_HOST_SOURCES = ["device", "instruction_sets", "operators"];
+
+// Without the last, Metal shows a program without windows no GPU.
+const METAL_FRAMEWORKS = ["Metal", "Foundation", "CoreGraphics"].flatMap((name) => [
+  "-framework",
+  name,
+]).concat("-lobjc");
 
 /** Path of the library that {@linkcode buildLibrary} makes by default. */
 export function libraryPath(backend: Backend): string {
@@ -138,7 +147,11 @@ export async function buildLibrary(options: BuildOptions = {}): Promise<string> 
   const scratch = await Deno.makeTempDir({ dir: folder, prefix: ".build-" });
   try {
     const jobs = await compileJobs(backend, sets, scratch);
-    if (gpus.length) jobs.push(await cudaCode(`${KERNELS}cuda/kernels.cu`, gpus, scratch));
+    if (backend === "cuda") {
+      jobs.push(await cudaCode(`${KERNELS}cuda/kernels.cu`, gpus, scratch));
+    } else if (backend === "metal") {
+      jobs.push(await metalCode(`${KERNELS}metal/kernels.metal`, scratch));
+    }
     const objects = await compile(command, jobs, 2);
     const linked = `${scratch}/library`;
     await runCompiler(command, [
@@ -222,7 +235,8 @@ async function compileJobs(
 function linkFlags(backend: Backend, { machine }: Compiler): string[] {
   if (machine.includes("darwin")) {
     const name = `@rpath/${libraryName(backend, true)}`;
-    return ["-dynamiclib", "-pthread", "-install_name", name];
+    const frameworks = backend === "metal" ? METAL_FRAMEWORKS : [];
+    return ["-dynamiclib", "-pthread", "-install_name", name, ...frameworks];
   }
   // A worker that is ended unloads its libraries, which must not happen under running threads.
   return ["-shared", "-pthread", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--as-needed"];

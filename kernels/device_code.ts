@@ -1,5 +1,5 @@
 /**
- * Makes the kernels of GPUs into the object that a host's library embeds.
+ * Makes the kernels of GPUs into what a host's library embeds: code for CUDA, text for Metal.
  *
  * @module
  */
@@ -22,6 +22,7 @@ export async function lackedBy(
   backend: Backend,
   { machine }: Compiler,
 ): Promise<string | undefined> {
+  if (backend === "metal") return machine.includes("darwin") ? undefined : "this is not macOS";
   if (backend !== "cuda") return undefined;
   if (machine.includes("darwin")) return "macOS has no CUDA";
   try {
@@ -58,4 +59,28 @@ export async function cudaCode(
     object: `${scratch}/device_code.o`,
     flags: [`-DCT_KERNELS_FILE="${file}"`],
   };
+}
+
+/** Writes `source` for Metal, whole, into a file of `scratch`; what assembles it into the library. */
+export async function metalCode(source: string, scratch: string): Promise<CompileJob> {
+  const file = `${scratch}/kernels.metal`;
+  await Deno.writeTextFile(file, await whole(source));
+  return {
+    source: source.replace(/\.metal$/, ".S"),
+    object: `${scratch}/device_code.o`,
+    flags: [`-DCT_KERNELS_FILE="${file}"`],
+  };
+}
+
+/** The text of a source with each file that it includes in its place, the first time. */
+async function whole(path: string, included = new Set<string>()): Promise<string> {
+  if (included.has(path)) return "";
+  included.add(path);
+  const lines: string[] = [];
+  for (const line of (await Deno.readTextFile(path)).split("\n")) {
+    const name = line.match(/^#include "(.+)"$/)?.[1];
+    const part = name && await whole(new URL(name, `file://${path}`).pathname, included);
+    if (line !== "#pragma once") lines.push(part ?? line);
+  }
+  return lines.join("\n");
 }

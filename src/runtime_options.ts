@@ -26,7 +26,7 @@ const LEAST_READ = 2 * PREFILL_PIECE;
 /** Checks `options`. Throws a `RangeError` or `TypeError` that names the one that is wrong. */
 export function engineOptions(options: RuntimeOptions, config: ModelConfig): EngineOptions {
   const { sessions = 8, memory, threads = 0, attentionRead = Infinity } = options;
-  oneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda", "emulator"]);
+  oneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda", "metal", "emulator"]);
   if (memory !== undefined && options.sessions !== undefined) {
     throw new TypeError("sessions and memory are both given: pass one of them");
   }

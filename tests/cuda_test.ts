@@ -7,21 +7,19 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { libraryPath } from "../kernels/build.ts";
-import { compile, findCompiler, runCompiler } from "../kernels/compile.ts";
+import { runCompiler } from "../kernels/compile.ts";
+import {
+  CHECKS_PASSED,
+  failures,
+  KERNEL_SOURCES,
+  ROOT,
+  run,
+  RUN_CHECKS,
+  StandIns,
+} from "./gpu_stand_in/stand_ins.ts";
 
-const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
-const SOURCES = [
-  "kernels/emulator/kernels.cc",
-  "tests/gpu_stand_in/run_kernel.cc",
-  "kernels/emulator/block.cc",
-  "kernels/emulator/fibre.cc",
-  "kernels/common/status.cc",
-];
 const DRIVER = "tests/gpu_stand_in/libcuda.cc";
-const FLAGS = ["-std=c++17", "-O2", "-fPIC", "-Wall", "-Wextra", "-ffp-contract=off"];
-/** What of `gpu_test.ts` the host has a part in; the rest is long, and the emulator's test. */
-const CHECKS = "/float64|refuse|loaded|tiny-4b|restore|batch/";
-
+const LIBRARY = "libcuda.so.1";
 /** What `failures.ts` prints. */
 const FAILURES = `open: nothing
 described: sm_86 Stand-in GPU
@@ -37,80 +35,45 @@ refuses); the kernel launched last was gather_rows_f32 of ct_embedding`;
 const ignore = !isBuilt();
 const without = ignore ? " (ignored: there is no library for cuda)" : "";
 
-/** A folder in which libraries are made that stand in for the driver. */
-class StandIns implements AsyncDisposable {
-  readonly #folder = Deno.makeTempDirSync();
-
-  /** Paths of what `sources` are compiled to. */
-  async compile(sources: readonly string[], ...flags: string[]): Promise<string[]> {
-    const folder = await Deno.makeTempDir({ dir: this.#folder });
-    const jobs = sources.map((source, i) => ({
-      source: ROOT + source,
-      object: `${folder}/${i}.o`,
-      flags: [...FLAGS, ...flags],
-    }));
-    return await compile((await findCompiler()).command, jobs, 2);
-  }
-
-  /** Links a `libcuda.so.1`, and returns the folder that it is in. */
-  async link(objects: readonly string[]): Promise<string> {
-    const folder = await Deno.makeTempDir({ dir: this.#folder });
-    const { command } = await findCompiler();
-    await runCompiler(command, ["-shared", "-o", `${folder}/libcuda.so.1`, ...objects]);
-    return folder;
-  }
-
-  /** The folder of a `libcuda.so.1` that is no library. */
-  async broken(): Promise<string> {
-    const folder = await Deno.makeTempDir({ dir: this.#folder });
-    await Deno.writeTextFile(`${folder}/libcuda.so.1`, "broken");
-    return folder;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.#folder, { recursive: true });
-  }
-}
-
 Deno.test(
   `a driver that stands in runs what the host asks for${without}`,
   { ignore },
   async (t) => {
     await using standIns = new StandIns();
-    const kernels = await standIns.compile(SOURCES);
-    const driver = await standIns.link([...await standIns.compile([DRIVER]), ...kernels]);
+    const kernels = await standIns.compile(KERNEL_SOURCES);
+    const objects = [...await standIns.compile([DRIVER]), ...kernels];
+    const libraries = await standIns.link(LIBRARY, objects);
 
     await t.step("operators and models give what they give on the emulator", async () => {
-      const args = ["tools/deno.ts", "test", "-A", "--filter", CHECKS, "tests/gpu_test.ts"];
-      const { code, said } = await run(driver, args);
+      const { code, said } = await run(RUN_CHECKS, { libraries });
       assertEquals(code, 0, said);
-      assertMatch(said, /\b[1-9]\d passed \(\d+ steps\) \| 0 failed/);
+      assertMatch(said, CHECKS_PASSED);
     });
 
     await t.step("copies are whole when they are larger than the staging memory", async () => {
-      const { code, said } = await run(driver, ["tests/gpu_stand_in/large_copies.ts"]);
+      const { code, said } = await run(["tests/gpu_stand_in/large_copies.ts"], { libraries });
       assertEquals(code, 0, said);
     });
 
     await t.step("errors name the kernel, or the bytes that were asked for", async () => {
-      const { code, said } = await run(driver, ["tests/gpu_stand_in/failures.ts"]);
-      assertEquals(code, 0, said);
-      const lines = said.split("\n").filter((line) => !line.startsWith("stand-in: "));
-      assertEquals(lines.join("\n").trim(), FAILURES);
+      assertEquals(await failures("cuda", { libraries }), FAILURES);
     });
 
     await t.step("opening says in a sentence why it cannot", async () => {
       const flags = ["-DSTAND_IN_WITHOUT_GPU"];
-      const none = await standIns.link([...await standIns.compile([DRIVER], ...flags), ...kernels]);
+      const without = [...await standIns.compile([DRIVER], ...flags), ...kernels];
+      const broken = await standIns.makeFolder();
+      await Deno.writeTextFile(`${broken}/${LIBRARY}`, "this is no library");
       const sentences = {
-        [await standIns.broken()]:
-          /^there is no NVIDIA driver \(.*libcuda.so.1.*\); install it, or /,
-        [await standIns.link([])]: /^the NVIDIA driver has no cuInit; install a newer one$/,
-        [none]: /^the NVIDIA driver shows no GPU: CUDA_ERROR_NO_DEVICE \(no GPU .*\); use another /,
+        [broken]: /^there is no NVIDIA driver \(.*libcuda.so.1.*\); install it, or /,
+        [await standIns.link(LIBRARY, [])]:
+          /^the NVIDIA driver has no cuInit; install a newer one$/,
+        [await standIns.link(LIBRARY, without)]:
+          /^the NVIDIA driver shows no GPU: CUDA_ERROR_NO_DEVICE \(no GPU .*\); use another /,
       };
-      for (const [folder, sentence] of Object.entries(sentences)) {
-        const { said } = await run(folder, ["tests/gpu_stand_in/failures.ts"]);
-        assertMatch(said.trim().replace(/^open: ct_device_open: /, ""), sentence);
+      for (const [libraries, sentence] of Object.entries(sentences)) {
+        const said = await failures("cuda", { libraries });
+        assertMatch(said.replace(/^open: ct_device_open: /, ""), sentence);
       }
     });
   },
@@ -136,20 +99,4 @@ function isBuilt(): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
-}
-
-/** Runs a program with the driver of a folder. */
-async function run(
-  driver: string,
-  args: readonly string[],
-): Promise<{ code: number; said: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", "--allow-all", ...args],
-    cwd: ROOT,
-    env: { LD_LIBRARY_PATH: driver, NO_COLOR: "1" },
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, said: decoder.decode(stdout) + decoder.decode(stderr) };
 }

@@ -15,7 +15,7 @@ import { checkModel, goldenModels, NATIVE } from "./golden_model.ts";
 import { checkDrift, checkRoundedDrift } from "./operator_checks/drift.ts";
 import { testOperators } from "./operator_checks/register.ts";
 
-for (const library of ["cuda"] as const) {
+for (const library of ["cuda", "metal"] as const) {
   const reason = Device.whyNot(library);
   const ignore = reason !== undefined;
   const on = `a GPU of ${library}`;

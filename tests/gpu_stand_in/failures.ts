@@ -1,6 +1,6 @@
 /**
- * Makes a GPU of CUDA fail in several ways, and prints what it says of each: a program of its own,
- * because the driver that stands in is found when a process starts.
+ * Makes the GPU of the library that is named fail in several ways, and prints what it says of each:
+ * a program of its own, because what stands in is found when a process starts.
  *
  * @module
  */
@@ -60,10 +60,11 @@ function wrongIndex(ops: NativeOps): string {
 }
 
 if (import.meta.main) {
-  const opened = saidBy(() => Device.open({ backend: "cuda" })[Symbol.dispose]());
+  const backend = Deno.args[0] === "metal" ? "metal" : "cuda";
+  const opened = saidBy(() => Device.open({ backend })[Symbol.dispose]());
   console.log(`open: ${opened}`);
   if (opened === "nothing") {
-    using device = Device.open({ backend: "cuda" });
+    using device = Device.open({ backend });
     console.log(`described: ${device.instructionSet}`);
     const ops = new NativeOps(device);
     for (const fail of [outOfMemory, outOfScratch, tooGreatGrid, wrongIndex]) {
