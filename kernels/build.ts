@@ -254,7 +254,7 @@ function parseArguments(words: readonly string[]): BuildOptions[] {
       options[name === "--compiler" ? "compiler" : "output"] = value;
     } else {
       throw new Error(
-        `Cannot build with "${name}"; pass --backend ${BACKENDS.join(" or ")}, ` +
+        `Cannot build with "${name}"; pass --backend ${BACKENDS.join(", ")}, ` +
           `--compiler NAME or --output FOLDER`,
       );
     }

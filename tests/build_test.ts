@@ -15,10 +15,10 @@ const EMULATOR = `build/${NAMES[1]}`;
 /** What the build says of each library. */
 const BUILDS_CPU = `Building ${LIBRARY} with c++ 99.1 (avx512vnni avx512 avx2 plain)`;
 const BUILDS_EMULATOR = `Building ${EMULATOR} with c++ 99.1`;
-const LEFT_OUT = [
-  `Left out the library for cuda: ${
-    IS_MAC ? "macOS has no CUDA" : "there is no nvcc, which the CUDA toolkit has"
-  }`,
+const BUILDS_METAL = IS_MAC ? ["Building build/libcontrail_metal.dylib with c++ 99.1"] : [];
+const LEFT_OUT = IS_MAC ? ["Left out the library for cuda: macOS has no CUDA"] : [
+  "Left out the library for cuda: there is no nvcc, which the CUDA toolkit has",
+  "Left out the library for metal: this is not macOS",
 ];
 const MACHINE = IS_MAC ? "x86_64-apple-darwin" : "x86_64-linux-gnu";
 
@@ -126,7 +126,8 @@ Deno.test("build.ts names the package to install when there is no compiler", asy
 Deno.test("build.ts builds a library when it is missing or older than a source of it", async () => {
   using project = new Project();
   project.addCompiler();
-  const all = [BUILDS_CPU, BUILDS_EMULATOR];
+  const gpu = [BUILDS_EMULATOR, ...BUILDS_METAL];
+  const all = [BUILDS_CPU, ...gpu];
   const expectBuilt = async (lines: readonly string[], of: string) =>
     assertEquals(
       await project.build(),
@@ -142,8 +143,8 @@ Deno.test("build.ts builds a library when it is missing or older than a source o
     ["common/status.cc", all],
     ["build.ts", all],
     ["cpu/convert.cc", all],
-    ["gpu/host/launch.h", [BUILDS_EMULATOR]],
-    ["gpu/numbers.h", [BUILDS_EMULATOR]],
+    ["gpu/host/launch.h", gpu],
+    ["gpu/numbers.h", gpu],
     ["emulator/block.cc", [BUILDS_EMULATOR]],
   ];
   for (const [source, lines] of sources) {
@@ -260,7 +261,7 @@ Deno.test("build.ts says what it takes when an argument is wrong", async () => {
     const { code, said } = await project.build(...args);
     assertEquals(code, 1);
     assert(
-      said.includes(`Cannot build with "${args[0]}"; pass --backend cpu or emulator or cuda`),
+      said.includes(`Cannot build with "${args[0]}"; pass --backend cpu, emulator, cuda, metal, `),
       said,
     );
   }

@@ -53,6 +53,7 @@ Deno.test({
       "-Wall",
       "-Werror",
       "-Wno-unknown-attributes",
+      "-Wno-unknown-pragmas",
       "-S",
       "-emit-llvm",
       "-o",
