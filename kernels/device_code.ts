@@ -61,7 +61,7 @@ export async function cudaCode(
   };
 }
 
-/** Writes `source` for Metal, whole, into a file of `scratch`; what assembles it into the library. */
+/** Writes `source` for Metal, whole, into a file of `scratch`; what assembles it in the library. */
 export async function metalCode(source: string, scratch: string): Promise<CompileJob> {
   const file = `${scratch}/kernels.metal`;
   await Deno.writeTextFile(file, await whole(source));

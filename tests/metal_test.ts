@@ -1,7 +1,8 @@
 /**
  * The host for Metal with a library that stands in for Metal and the runtime of Objective-C, and
- * runs the kernels on the emulator: what is bound at which index, and when memory is touched. It says
- * nothing of how Metal compiles the kernels, and of how they behave; `gpu_test.ts` does, on a Mac.
+ * runs the kernels on the emulator: what is bound at which index, and when memory is touched. It
+ * says nothing of how Metal compiles the kernels, and of how they behave; `gpu_test.ts` does, on a
+ * Mac.
  *
  * @module
  */

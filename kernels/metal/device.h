@@ -1,5 +1,5 @@
-// A Metal device: the kernels as pipelines, a queue, and the commands that are being written for it.
-// Memory is shared with the host, which waits for the GPU before it touches it.
+// A Metal device: the kernels as pipelines, a queue, and the commands that are being written for
+// it. Memory is shared with the host, which waits for the GPU before it touches it.
 #pragma once
 #include "../common/device.h"
 #include "../gpu/host/launch.h"

@@ -47,7 +47,7 @@ function tooGreatGrid(ops: NativeOps): string {
   return saidBy(() => ops.linear(out, x, weight));
 }
 
-/** An index that only the GPU knows, and that is in no row; what fails shows when it is waited for. */
+/** An index that only the GPU knows, and that is in no row: it fails when it is waited for. */
 function wrongIndex(ops: NativeOps): string {
   using x = ops.tensor("f32", 1, 9);
   using tokens = ops.tensor("i32", 1, 1);
