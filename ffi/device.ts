@@ -35,6 +35,7 @@ export interface DeviceOptions {
  * ```
  */
 export class Device implements Disposable {
+  /** Its name; on a GPU what that is called. */
   readonly instructionSet: string;
   readonly threads: number;
   /** What runs the operators; its functions are for `ffi/` alone. */

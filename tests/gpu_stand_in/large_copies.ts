@@ -7,10 +7,15 @@
 import { Device } from "../../ffi/device.ts";
 import { NativeOps } from "../../ffi/ops.ts";
 
-/** What a tensor of packed weights holds once `values` were written to it. */
+/**
+ * What a tensor of packed weights holds once `values` were written to it, and then, to its first
+ * rows, which end inside a block, values of the rows after them.
+ */
 function packed(ops: NativeOps, values: Float32Array<ArrayBuffer>, columns: number): Float32Array {
   using tensor = ops.packed("q8", values.length / columns, columns, 32);
   ops.write(tensor, values);
+  using first = tensor.rowView(0, 20);
+  ops.write(first, values.slice(20 * columns, 40 * columns));
   const read = new Float32Array(values.length);
   ops.read(tensor, read);
   return read;
