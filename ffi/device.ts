@@ -52,6 +52,7 @@ export interface DeviceOptions {
  * ```
  */
 export class Device implements Disposable {
+  /** Its name; on a GPU what that is called. */
   readonly instructionSet: string;
   readonly threads: number;
   /** What runs the operators; its functions are for `ffi/` alone. */
@@ -77,6 +78,16 @@ export class Device implements Disposable {
     const from = library(backend);
     const handle = from.functions.ct_device_open(cString(instructionSet), threads);
     return new Device(from, from.made(handle));
+  }
+
+  /** Why no device of a backend can be opened here, in a sentence; nothing where one can. */
+  static whyNot(backend: Backend): string | undefined {
+    try {
+      Device.open({ backend, threads: 1 })[Symbol.dispose]();
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 
   private constructor(library: Library, handle: Handle) {

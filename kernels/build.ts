@@ -10,13 +10,15 @@
  *
  * @module
  */
-import { compile, type CompileJob, runCompiler } from "./compile.ts";
+import { compile, type CompileJob, type Compiler, findCompiler, runCompiler } from "./compile.ts";
+import { cudaCode, cudaTargets, lackedBy, metalCode } from "./device_code.ts";
 
 /**
- * What runs the operators: the CPU's own kernels, or the kernels of GPUs on the CPU, thread by
- * thread, which is slow and for tests.
+ * What runs the operators: the CPU's own kernels, or the kernels of GPUs on one of NVIDIA
+ * (`cuda`), on one of Apple (`metal`), or on the CPU, thread by thread, which is slow and for tests
+ * (`emulator`).
  */
-export type Backend = "cpu" | "emulator";
+export type Backend = "cpu" | "emulator" | "cuda" | "metal";
 
 /** How {@linkcode buildLibrary} builds. */
 export interface BuildOptions {
@@ -28,13 +30,6 @@ export interface BuildOptions {
   output?: string;
 }
 
-/** A C++ compiler. */
-export interface Compiler {
-  readonly command: string;
-  readonly machine: string; // "x86_64-linux-gnu"
-  readonly version: string;
-}
-
 interface InstructionSet {
   readonly name: string;
   readonly lanes: number;
@@ -43,7 +38,6 @@ interface InstructionSet {
 
 const KERNELS = filePath(new URL("./", import.meta.url));
 const BUILD = filePath(new URL("../build/", import.meta.url));
-const COMPILERS = ["c++", "g++", "clang++"];
 
 const AVX2_FLAGS = ["-mavx2", "-mfma"];
 const AVX512_FLAGS = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", ...AVX2_FLAGS];
@@ -71,20 +65,30 @@ const FLAGS = [
   "-Wextra",
 ];
 
-/** Every backend whose library is built. */
-export const BACKENDS: readonly Backend[] = ["cpu", "emulator"];
+/** Every backend whose library is built, where the tools for it are there. */
+export const BACKENDS: readonly Backend[] = ["cpu", "emulator", "cuda", "metal"];
 
 /** Folders whose every source is compiled once; a build looks at no file of other folders. */
 const COMPILED_ONCE: Readonly<Record<Backend, readonly string[]>> = {
   cpu: ["common"],
   emulator: ["common", "gpu/host", "emulator"],
+  cuda: ["common", "gpu/host", "cuda"],
+  metal: ["common", "gpu/host", "metal"],
 };
 const READ_ALONG: Readonly<Record<Backend, readonly string[]>> = {
   cpu: ["include", "cpu"],
   emulator: ["include", "cpu", "gpu"],
+  cuda: ["include", "cpu", "gpu"],
+  metal: ["include", "cpu", "gpu"],
 };
 // The CPU's operators are included by cpu/target.cc, once for each instruction set.
 const CPU_HOST_SOURCES = ["device", "instruction_sets", "measure", "operators"];
+
+// Without the last, Metal shows a program without windows no GPU.
+const METAL_FRAMEWORKS = ["Metal", "Foundation", "CoreGraphics"].flatMap((name) => [
+  "-framework",
+  name,
+]).concat("-lobjc");
 
 /** Path of the library that {@linkcode buildLibrary} makes by default. */
 export function libraryPath(backend: Backend): string {
@@ -96,7 +100,9 @@ export async function isStale(backend: Backend): Promise<boolean> {
   const built = await modified(libraryPath(backend));
   if (built === undefined) return true;
   const folders = [...COMPILED_ONCE[backend], ...READ_ALONG[backend]];
-  const files = ["build.ts", "compile.ts"].map((name) => modified(KERNELS + name));
+  const files = ["build.ts", "compile.ts", "device_code.ts"].map((name) =>
+    modified(KERNELS + name)
+  );
   const times = await Promise.all([
     ...folders.map((name) => newest(`${KERNELS}${name}/`)),
     ...files,
@@ -117,29 +123,45 @@ export async function ensureLibrary(backend: Backend = "cpu"): Promise<string> {
  * Builds the library, says so in a line, and returns its path. The library appears whole or not at
  * all.
  *
- * @throws {Error} There is no compiler, or it fails.
+ * @throws {Error} There is no compiler, or it fails, or the backend cannot be built for.
  */
 export async function buildLibrary(options: BuildOptions = {}): Promise<string> {
   // The library is dated from here, so a source that changes while it is compiled is newer.
   const started = new Date();
   const { backend = "cpu" } = options;
   const compiler = await findCompiler(options.compiler);
+  const lacked = await lackedBy(backend, compiler);
+  if (lacked !== undefined) throw new Error(`Cannot build for ${backend}: ${lacked}`);
   const sets = backend === "cpu" ? instructionSets(compiler) : [];
+  const gpus = backend === "cuda" ? await cudaTargets() : [];
   const folder = options.output === undefined ? BUILD : `${options.output}/`;
   const library = folder + libraryName(backend, compiler.machine.includes("darwin"));
   const shown = options.output === undefined
     ? library.slice(BUILD.length - "build/".length)
     : library;
   const { command, version } = compiler;
-  const names = sets.map((set) => set.name).join(" ");
+  const names = [...sets.map((set) => set.name), ...gpus].join(" ");
   console.error(`Building ${shown} with ${command} ${version}${names && ` (${names})`}`);
 
   await Deno.mkdir(folder, { recursive: true });
   const scratch = await Deno.makeTempDir({ dir: folder, prefix: ".build-" });
   try {
-    const objects = await compile(command, await compileJobs(backend, sets, scratch), 2);
+    const jobs = await compileJobs(backend, sets, scratch);
+    if (backend === "cuda") {
+      jobs.push(await cudaCode(`${KERNELS}cuda/kernels.cu`, gpus, scratch));
+    } else if (backend === "metal") {
+      jobs.push(await metalCode(`${KERNELS}metal/kernels.metal`, scratch));
+    }
+    const objects = await compile(command, jobs, 2);
     const linked = `${scratch}/library`;
-    await runCompiler(command, [...linkFlags(backend, compiler), "-o", linked, ...objects, "-lm"]);
+    await runCompiler(command, [
+      ...linkFlags(backend, compiler),
+      "-o",
+      linked,
+      ...objects,
+      "-lm",
+      "-ldl",
+    ]);
     await Deno.utime(linked, started, started);
     await Deno.rename(linked, library);
   } finally {
@@ -174,28 +196,6 @@ async function newest(folder: string): Promise<number> {
     latest = Math.max(latest, time);
   }
   return latest;
-}
-
-/**
- * The compiler of this name, or the first one that there is.
- *
- * @throws {Error} There is none.
- */
-export async function findCompiler(wanted?: string): Promise<Compiler> {
-  for (const command of wanted === undefined ? COMPILERS : [wanted]) {
-    try {
-      const machine = (await runCompiler(command, ["-dumpmachine"])).trim();
-      const version = (await runCompiler(command, ["-dumpfullversion", "-dumpversion"])).trim();
-      return { command, machine, version: version.split(".").slice(0, 2).join(".") };
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  const missing = wanted === undefined ? "no C++ compiler was found" : `there is no ${wanted}`;
-  throw new Error(
-    `Cannot build the kernel library because ${missing}; install g++ (Debian, Ubuntu: ` +
-      `apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install)`,
-  );
 }
 
 function instructionSets({ command, machine }: Compiler): readonly InstructionSet[] {
@@ -235,7 +235,8 @@ async function compileJobs(
 function linkFlags(backend: Backend, { machine }: Compiler): string[] {
   if (machine.includes("darwin")) {
     const name = `@rpath/${libraryName(backend, true)}`;
-    return ["-dynamiclib", "-pthread", "-install_name", name];
+    const frameworks = backend === "metal" ? METAL_FRAMEWORKS : [];
+    return ["-dynamiclib", "-pthread", "-install_name", name, ...frameworks];
   }
   // A worker that is ended unloads its libraries, which must not happen under running threads.
   return ["-shared", "-pthread", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--as-needed"];
@@ -253,7 +254,7 @@ function parseArguments(words: readonly string[]): BuildOptions[] {
       options[name === "--compiler" ? "compiler" : "output"] = value;
     } else {
       throw new Error(
-        `Cannot build with "${name}"; pass --backend ${BACKENDS.join(" or ")}, ` +
+        `Cannot build with "${name}"; pass --backend ${BACKENDS.join(", ")}, ` +
           `--compiler NAME or --output FOLDER`,
       );
     }
@@ -261,11 +262,27 @@ function parseArguments(words: readonly string[]): BuildOptions[] {
   return backends.map((backend) => ({ ...options, backend }));
 }
 
+/** Builds what is asked for, and says what of it this machine cannot build. */
+async function build(all: readonly BuildOptions[]): Promise<void> {
+  const leftOut: string[] = [];
+  let built = false;
+  for (const options of all) {
+    const { backend = "cpu" } = options;
+    if (Deno.args.length === 0 && !await isStale(backend)) continue;
+    const lacked = await lackedBy(backend, await findCompiler(options.compiler));
+    if (lacked === undefined || all.length === 1) {
+      await buildLibrary(options);
+      built = true;
+    } else {
+      leftOut.push(`Left out the library for ${backend}: ${lacked}`);
+    }
+  }
+  if (built) leftOut.forEach((line) => console.error(line));
+}
+
 if (import.meta.main) {
   try {
-    for (const options of parseArguments(Deno.args)) {
-      await (Deno.args.length === 0 ? ensureLibrary(options.backend) : buildLibrary(options));
-    }
+    await build(parseArguments(Deno.args));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);

@@ -1,8 +1,15 @@
 /**
- * Runs a C++ compiler.
+ * Finds and runs a C++ compiler.
  *
  * @module
  */
+
+/** A C++ compiler. */
+export interface Compiler {
+  readonly command: string;
+  readonly machine: string; // "x86_64-linux-gnu"
+  readonly version: string;
+}
 
 /** One source to compile. */
 export interface CompileJob {
@@ -10,6 +17,8 @@ export interface CompileJob {
   readonly object: string;
   readonly flags: readonly string[];
 }
+
+const COMPILERS = ["c++", "g++", "clang++"];
 
 /**
  * Runs `command` and returns what it printed. Its warnings go to the error output.
@@ -59,4 +68,26 @@ export async function compile(
     if (result.status === "rejected") throw result.reason;
   }
   return jobs.map((job) => job.object);
+}
+
+/**
+ * The compiler of this name, or the first one that there is.
+ *
+ * @throws {Error} There is none.
+ */
+export async function findCompiler(wanted?: string): Promise<Compiler> {
+  for (const command of wanted === undefined ? COMPILERS : [wanted]) {
+    try {
+      const machine = (await runCompiler(command, ["-dumpmachine"])).trim();
+      const version = (await runCompiler(command, ["-dumpfullversion", "-dumpversion"])).trim();
+      return { command, machine, version: version.split(".").slice(0, 2).join(".") };
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  const missing = wanted === undefined ? "no C++ compiler was found" : `there is no ${wanted}`;
+  throw new Error(
+    `Cannot build the kernel library because ${missing}; install g++ (Debian, Ubuntu: ` +
+      `apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install)`,
+  );
 }

@@ -21,6 +21,8 @@ export interface BenchmarkOptions {
   /** Sessions that generate together, at most those of the runtime. */
   readonly batches: readonly number[];
   readonly repetitions: number;
+  /** What results are held against, in place of what the library measures of its device. */
+  readonly limits?: Limits;
 }
 
 /** Mean over the repetitions, and standard deviation. */
@@ -83,8 +85,8 @@ export async function benchmark(
 ): Promise<BenchmarkReport> {
   const prefill: PrefillResult[] = [];
   const decode: DecodeResult[] = [];
-  progress("measuring the machine");
-  const limits = machineLimits(runtime);
+  if (!options.limits) progress("measuring the machine");
+  const limits = options.limits ?? machineLimits(runtime);
   progress("warming up");
   await warmUp(runtime);
   for (const depth of options.depths) {

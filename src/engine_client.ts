@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { EngineWork, OperatorTime } from "./options.ts";
+import type { EngineWork, OperatorTime } from "./reports.ts";
 import type { Command, EngineEvent, StartMessage, Vocabulary, WorkerMessage } from "./protocol.ts";
 
 type Ready = Extract<WorkerMessage, { type: "ready" }>;

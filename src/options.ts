@@ -10,10 +10,11 @@ import type { SnapshotStore } from "./store/store.ts";
 /** How {@linkcode Runtime.load} loads a model. */
 export interface RuntimeOptions {
   /**
-   * Where the model runs. `auto` takes the best that is there; today that is the CPU. `emulator`
-   * runs the kernels of GPUs on the CPU, thread by thread: slow, and for tests.
+   * Where the model runs. `auto` takes the CPU: no GPU has run this yet. `cuda` is the first GPU
+   * that NVIDIA's driver shows, `metal` that of a Mac. `emulator` runs the kernels of GPUs on the
+   * CPU, thread by thread: slow, and for tests.
    */
-  device?: "auto" | "cpu" | "emulator";
+  device?: "auto" | "cpu" | "cuda" | "metal" | "emulator";
   /**
    * Type of the weights in memory; `auto` keeps what the checkpoint holds. `q8` and `q4` round
    * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.
@@ -145,32 +146,6 @@ export interface Reuse {
  */
 export type ReuseLimit = "off" | "logits" | "no_state" | "store";
 
-/** What a runtime has to do now, and what it has done since it was loaded. */
-export interface Activity {
-  /** Sessions with a slot. */
-  readonly open: number;
-  /** Requests that wait for a slot. */
-  readonly waiting: number;
-  /** What the engine has done. */
-  readonly work: EngineWork;
-  /** Why the runtime can be used no more, once its engine has failed or it was closed. */
-  readonly failure: string | undefined;
-}
-
-/** What an engine has done, as of the last result that it has told. */
-export interface EngineWork {
-  /** Passes through the model. */
-  readonly passes: number;
-  /** Sessions in them, each as often as it was in one. */
-  readonly sessions: number;
-  /** Tokens in them. */
-  readonly tokens: number;
-  /** What they took. */
-  readonly milliseconds: number;
-  /** Bytes of the states that are kept for prompts that begin alike. */
-  readonly keptBytes: number;
-}
-
 /**
  * How the next token is chosen. What is left out comes from the model's `generation_config.json`.
  */
@@ -270,34 +245,4 @@ export interface ChatOptions extends GenerateOptions {
   tools?: readonly unknown[];
   /** Waits for a free session (the default); false fails when all are in use. */
   wait?: boolean;
-}
-
-/** How long the calls of an operator took together, for matrix products those with one matrix. */
-export interface OperatorTime {
-  readonly operator: string;
-  readonly calls: number;
-  readonly ms: number;
-}
-
-/** What runs a model: a kernel library, on so many threads. */
-export interface BackendReport {
-  readonly name: "cpu" | "emulator";
-  /** Path of the library. */
-  readonly library: string;
-  readonly instructionSet: string;
-  readonly threads: number;
-}
-
-/** Bytes that a runtime holds. */
-export interface MemoryReport {
-  /** Bytes of the weights. */
-  readonly weights: number;
-  /** Bytes of the memory that passes through the model need. */
-  readonly scratch: number;
-  /** State of one session. */
-  readonly session: number;
-  /** Sessions that can be open at once. */
-  readonly sessions: number;
-  /** Most that states for later prompts take. */
-  readonly prefixCache: number;
 }

@@ -9,15 +9,8 @@ import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
 import type { WeightType } from "./model/weight_types.ts";
 import type { WeightsSummary } from "./model/weights.ts";
-import type {
-  BackendReport,
-  EngineWork,
-  FinishReason,
-  MemoryReport,
-  OperatorTime,
-  Reuse,
-  TokenLogprob,
-} from "./options.ts";
+import type { FinishReason, Reuse, TokenLogprob } from "./options.ts";
+import type { BackendReport, EngineWork, MemoryReport, OperatorTime } from "./reports.ts";
 
 /** Where the weights come from. */
 export type ModelSource =

@@ -15,18 +15,15 @@ import {
 import { EngineClient } from "./engine_client.ts";
 import { modelFolder } from "./hub/cache.ts";
 import type {
-  Activity,
-  BackendReport,
   ChatMessage,
   ChatOptions,
   ForkOptions,
   GeneratedToken,
-  MemoryReport,
-  OperatorTime,
   RuntimeOptions,
   SessionEntry,
   SessionOptions,
 } from "./options.ts";
+import type { Activity, BackendReport, MemoryReport, OperatorTime } from "./reports.ts";
 import type { EngineOptions, ModelSource } from "./protocol.ts";
 import { deviceOptions, engineOptions, waitOptions } from "./runtime_options.ts";
 import type { Session } from "./session.ts";
@@ -287,16 +284,11 @@ export class Runtime implements AsyncDisposable {
 
   /** Ends all sessions and frees the model. */
   close(): Promise<void> {
-    return this.#closed ??= this.#close();
+    return this.#closed ??= this.#sessions.close().then(() => this.#engine.stop());
   }
 
   /** As {@linkcode Runtime.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(): Promise<void> {
-    await this.#sessions.close();
-    await this.#engine.stop();
   }
 }

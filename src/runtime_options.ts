@@ -28,7 +28,7 @@ const LEAST_READ = 2 * PREFILL_PIECE;
 /** Checks `options`. Throws a `RangeError` or `TypeError` that names the one that is wrong. */
 export function engineOptions(options: RuntimeOptions, config: ModelConfig): EngineOptions {
   const { sessions = 8, memory, threads = 0, attentionRead = Infinity } = options;
-  oneOf("device", options.device ?? "auto", ["auto", "cpu", "emulator"]);
+  oneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda", "metal", "emulator"]);
   if (memory !== undefined && options.sessions !== undefined) {
     throw new TypeError("sessions and memory are both given: pass one of them");
   }
@@ -54,8 +54,8 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
 
 /** The device that the options ask for. */
 export function deviceOptions(options: RuntimeOptions): StartMessage["device"] {
-  const { device, instructionSet = "auto", threads = 0 } = options;
-  return { backend: device === "emulator" ? "emulator" : "cpu", instructionSet, threads };
+  const { device = "auto", instructionSet = "auto", threads = 0 } = options;
+  return { backend: device === "auto" ? "cpu" : device, instructionSet, threads };
 }
 
 /** Limits of waiting. */

@@ -18,7 +18,7 @@ import { loadEngine } from "./engine/load.ts";
 import { Profile } from "./engine/profiling_ops.ts";
 import type { TokenMask } from "./engine/token_mask.ts";
 import { TokenMasks } from "./grammar/token_masks.ts";
-import type { EngineWork, OperatorTime } from "./options.ts";
+import type { EngineWork, OperatorTime } from "./reports.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */

@@ -15,6 +15,11 @@ const EMULATOR = `build/${NAMES[1]}`;
 /** What the build says of each library. */
 const BUILDS_CPU = `Building ${LIBRARY} with c++ 99.1 (avx512vnni avx512 avx2 plain)`;
 const BUILDS_EMULATOR = `Building ${EMULATOR} with c++ 99.1`;
+const BUILDS_METAL = IS_MAC ? ["Building build/libcontrail_metal.dylib with c++ 99.1"] : [];
+const LEFT_OUT = IS_MAC ? ["Left out the library for cuda: macOS has no CUDA"] : [
+  "Left out the library for cuda: there is no nvcc, which the CUDA toolkit has",
+  "Left out the library for metal: this is not macOS",
+];
 const MACHINE = IS_MAC ? "x86_64-apple-darwin" : "x86_64-linux-gnu";
 
 /** How a compiler behaves. */
@@ -50,6 +55,23 @@ while [ "$1" != -o ]; do shift; done
 { ${output}; } > "$2"
 `;
     Deno.writeTextFileSync(`${this.folder}/bin/c++`, script, { mode: 0o755 });
+  }
+
+  /** Puts an nvcc there that knows these GPUs, and keeps which it was asked to compile for. */
+  addNvcc(targets: string): void {
+    const script = `#!/bin/sh
+case "$1" in
+  --version) exit ;;
+  --list-gpu-code) echo ${targets}; exit ;;
+esac
+for word; do
+  case "$word" in
+    -o=*) echo code > "\${word#-o=}" ;;
+    -gencode=*) printf "%s%s" "$separator" "\${word#-gencode=}" >> asked; separator=" " ;;
+  esac
+done
+`;
+    Deno.writeTextFileSync(`${this.folder}/bin/nvcc`, script, { mode: 0o755 });
   }
 
   start(...args: readonly string[]): Deno.ChildProcess {
@@ -104,9 +126,14 @@ Deno.test("build.ts names the package to install when there is no compiler", asy
 Deno.test("build.ts builds a library when it is missing or older than a source of it", async () => {
   using project = new Project();
   project.addCompiler();
-  const all = [BUILDS_CPU, BUILDS_EMULATOR];
+  const gpu = [BUILDS_EMULATOR, ...BUILDS_METAL];
+  const all = [BUILDS_CPU, ...gpu];
   const expectBuilt = async (lines: readonly string[], of: string) =>
-    assertEquals(await project.build(), { code: 0, said: lines.join("\n") }, of);
+    assertEquals(
+      await project.build(),
+      { code: 0, said: lines.concat(lines.length ? LEFT_OUT : []).join("\n") },
+      of,
+    );
   await expectBuilt(all, "nothing");
   assertEquals([project.read(LIBRARY), project.read(EMULATOR)], ["whole\n", "whole\n"]);
   await expectBuilt([], "all");
@@ -116,8 +143,8 @@ Deno.test("build.ts builds a library when it is missing or older than a source o
     ["common/status.cc", all],
     ["build.ts", all],
     ["cpu/convert.cc", all],
-    ["gpu/host/launch.h", [BUILDS_EMULATOR]],
-    ["gpu/numbers.h", [BUILDS_EMULATOR]],
+    ["gpu/host/launch.h", gpu],
+    ["gpu/numbers.h", gpu],
     ["emulator/block.cc", [BUILDS_EMULATOR]],
   ];
   for (const [source, lines] of sources) {
@@ -139,6 +166,30 @@ Deno.test("build.ts builds one library, always, when a backend is named", async 
     assertEquals(await project.build("--backend", "emulator"), { code: 0, said: BUILDS_EMULATOR });
     assertEquals(project.read(LIBRARY), undefined);
   }
+});
+
+Deno.test({
+  name: "build.ts embeds the kernels for GPUs when nvcc compiles for them",
+  ignore: IS_MAC,
+  fn: async () => {
+    using project = new Project();
+    project.addCompiler();
+    const { code, said } = await project.build("--backend", "cuda");
+    assertEquals([code, said], [
+      1,
+      "Cannot build for cuda: there is no nvcc, which the CUDA toolkit has",
+    ]);
+    project.addNvcc("sm_75 sm_90 sm_999");
+    assertEquals(await project.build("--backend", "cuda"), {
+      code: 0,
+      said: "Building build/libcontrail_cuda.so with c++ 99.1 (sm_75 sm_90)",
+    });
+    assertEquals(project.read("build/libcontrail_cuda.so"), "whole\n");
+    assertEquals(
+      project.read("asked"),
+      "arch=compute_75,code=sm_75 arch=compute_90,code=sm_90 arch=compute_75,code=compute_75",
+    );
+  },
 });
 
 Deno.test("build.ts builds again when a source changed while it was compiled", async () => {
@@ -209,6 +260,9 @@ Deno.test("build.ts says what it takes when an argument is wrong", async () => {
   for (const args of [["--fast"], ["--output"], ["out"], ["--backend", "tpu"]]) {
     const { code, said } = await project.build(...args);
     assertEquals(code, 1);
-    assert(said.includes(`Cannot build with "${args[0]}"; pass --backend cpu or emulator`), said);
+    assert(
+      said.includes(`Cannot build with "${args[0]}"; pass --backend cpu, emulator, cuda, metal, `),
+      said,
+    );
   }
 });

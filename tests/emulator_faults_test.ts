@@ -4,8 +4,7 @@
  * @module
  */
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { findCompiler } from "../kernels/build.ts";
-import { runCompiler } from "../kernels/compile.ts";
+import { findCompiler, runCompiler } from "../kernels/compile.ts";
 
 const THREADS = 64;
 const SOURCES = [

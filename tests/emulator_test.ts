@@ -9,89 +9,10 @@ import { Device } from "../ffi/device.ts";
 import { NativeFile } from "../ffi/file.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import { NativeTensor } from "../ffi/tensor.ts";
-import { operatorCases } from "./cases.ts";
-import { OPERANDS, type OperatorCase, type OperatorName } from "./cases/case.ts";
-import { type Target, Targets } from "./native.ts";
-import { checkCase } from "./operator_checks/accuracy.ts";
-import { checkError, wrongCalls } from "./operator_checks/errors.ts";
-import {
-  checkEmpty,
-  checkSegments,
-  checkThreads,
-  checkTokens,
-  plainCases,
-} from "./operator_checks/invariants.ts";
-import { checkLoad } from "./operator_checks/load.ts";
-import { checkLoadPacked, checkRounding } from "./operator_checks/packed.ts";
+import { Targets } from "./native.ts";
+import { testOperators } from "./operator_checks/register.ts";
 
-const CASES = operatorCases();
-
-for (const operator of Object.keys(OPERANDS) as OperatorName[]) {
-  Deno.test(`${operator}() agrees with float64 when it runs on the emulator`, async (t) => {
-    using targets = new Targets("emulator");
-    const { several: ops } = targets.all[0]!;
-    for (const test of CASES.filter((test) => test.operator === operator)) {
-      await t.step(test.name, () => void checkCase([{ name: "emulator", ops }], test));
-    }
-  });
-}
-
-/** Registers a check of cases. */
-function testAll(
-  name: string,
-  cases: readonly OperatorCase[],
-  check: (target: Target, test: OperatorCase) => void,
-): void {
-  Deno.test(`${name} on the emulator`, () => {
-    using targets = new Targets("emulator");
-    for (const test of cases) {
-      try {
-        check(targets.all[0]!, test);
-      } catch (cause) {
-        const text = cause instanceof Error ? cause.message : String(cause);
-        throw new Error(`${test.name}: ${text}`, { cause });
-      }
-    }
-  });
-}
-
-testAll(
-  "operators give the same bits when tokens come one by one",
-  CASES,
-  ({ several }, test) => checkTokens(several, test),
-);
-
-testAll(
-  "operators give the same bits when segments come one by one",
-  CASES,
-  ({ several }, test) => checkSegments(several, test),
-);
-
-// The order of threads and blocks is another with each launch.
-testAll(
-  "operators give the same bits when the order of threads and the layout differ",
-  CASES,
-  ({ one, several }, test) => checkThreads(one, several, test),
-);
-
-testAll(
-  "operators change nothing when there are no tokens",
-  plainCases(CASES),
-  ({ several }, test) => checkEmpty(several, test),
-);
-
-Deno.test("operators refuse a call when an operand is wrong on the emulator", () => {
-  using targets = new Targets("emulator");
-  for (const wrongCall of wrongCalls()) checkError(targets.all[0]!.several, wrongCall);
-});
-
-Deno.test("weights are loaded and rounded as for the CPU when the emulator is to run them", () => {
-  using targets = new Targets("emulator");
-  const { several } = targets.all[0]!;
-  checkLoad(several);
-  checkRounding(several);
-  checkLoadPacked(several);
-});
+testOperators({ library: "emulator", on: "the emulator" });
 
 Deno.test("scatterRows() takes its rows from a mapped file when it runs on the emulator", () => {
   const path = Deno.makeTempFileSync();

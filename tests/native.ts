@@ -8,6 +8,8 @@ import { NativeOps } from "../ffi/ops.ts";
 import type { Backend as Library } from "../kernels/build.ts";
 import type { Ops } from "../src/ops.ts";
 
+export type { Library };
+
 /** Operators on one device, by a name for messages. */
 export interface Backend {
   readonly name: string;

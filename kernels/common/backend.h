@@ -13,13 +13,14 @@ constexpr uint32_t names_bytes = 128;
 // The names of the instruction sets, best first, separated by spaces.
 void list_instruction_sets(char (&names)[names_bytes]);
 
-enum class Opening { made, unknown, no_memory };
+enum class Opening { made, unknown, no_memory, failed };
 
-// A device for "auto" or one of the names; its threads are not started yet.
+// A device for "auto" or one of the names; its threads are not started yet. With `failed` the error
+// is set.
 Opening make_device(ct_device** device, const char* instruction_set);
 void destroy_device(ct_device* device);
 
-// Zeroed memory of `bytes` bytes for `data`.
+// Zeroed memory of `bytes` bytes for `data`. False, with the error set, where it cannot be had.
 bool allocate_memory(ct_buffer* buffer);
 void free_memory(ct_buffer* buffer);
 

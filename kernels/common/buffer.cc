@@ -74,7 +74,6 @@ ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes) {
     device->references.fetch_add(1);
     return buffer;
   }
-  out_of_memory("ct_buffer_create", bytes);
   free(buffer);
   return nullptr;
 }

@@ -71,6 +71,8 @@ ct_device* ct_device_open(const char* instruction_set, uint32_t threads) {
     case Opening::no_memory:
       set_error("ct_device_open: out of memory; free some");
       return nullptr;
+    case Opening::failed:
+      return nullptr;
     case Opening::made:
       break;
   }

@@ -34,28 +34,16 @@ bool map_memory(ct_buffer* buffer) {
   return true;
 }
 
-// Calls body(row of the tensor, its bytes, the row's offset in dense data), once when rows are
-// adjacent.
-template <typename Body>
-void for_rows(const ct_tensor& tensor, const Body& body) {
-  const uint64_t size = element_bytes(tensor.type), width = tensor.columns * size;
-  unsigned char* data = static_cast<unsigned char*>(tensor.data);
-  if (!width || !tensor.rows) return;
-  if (tensor.stride == tensor.columns) {
-    body(data, tensor.rows * width, 0);
-    return;
-  }
-  for (uint64_t r = 0; r < tensor.rows; ++r) {
-    body(data + r * tensor.stride * size, width, r * width);
-  }
-}
-
 }  // namespace
 
 bool allocate_host_memory(ct_buffer* buffer) {
-  if (buffer->bytes >= mapped_from) return map_memory(buffer);
   const uint64_t bytes = buffer->bytes ? buffer->bytes : 1;
-  if (posix_memalign(&buffer->mapping, alignment, bytes)) return false;
+  const bool is_mapped = bytes >= mapped_from;
+  if (is_mapped ? !map_memory(buffer) : posix_memalign(&buffer->mapping, alignment, bytes) != 0) {
+    return fail("ct_buffer_create: out of memory for %llu bytes; ask for less or free some",
+                (unsigned long long)buffer->bytes);
+  }
+  if (is_mapped) return true;
   memset(buffer->mapping, 0, bytes);
   buffer->data = static_cast<unsigned char*>(buffer->mapping);
   return true;
@@ -87,6 +75,7 @@ void write_host_elements(const ct_tensor& tensor, const void* data) {
   const unsigned char* from = static_cast<const unsigned char*>(data);
   for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
     memcpy(row, from + offset, width);
+    return true;
   });
 }
 
@@ -94,11 +83,15 @@ void read_host_elements(const ct_tensor& tensor, void* data) {
   unsigned char* to = static_cast<unsigned char*>(data);
   for_rows(tensor, [&](unsigned char* row, uint64_t width, uint64_t offset) {
     memcpy(to + offset, row, width);
+    return true;
   });
 }
 
 void zero_host_elements(const ct_tensor& tensor) {
-  for_rows(tensor, [](unsigned char* row, uint64_t width, uint64_t) { memset(row, 0, width); });
+  for_rows(tensor, [](unsigned char* row, uint64_t width, uint64_t) {
+    memset(row, 0, width);
+    return true;
+  });
 }
 
 }  // namespace ct

@@ -12,11 +12,15 @@ namespace {
 
 namespace ct {
 
-const Program* find_program(const Launch& launch) {
+const Program& program_of(Kernel kernel) {
 #define CT_PROGRAM(name) program_of(#name, ::kernel_##name),
   static const Program programs[] = {CT_KERNELS(CT_PROGRAM)};
 #undef CT_PROGRAM
-  const Program& program = programs[uint32_t(launch.kernel)];
+  return programs[uint32_t(kernel)];
+}
+
+const Program* find_program(const Launch& launch) {
+  const Program& program = program_of(launch.kernel);
   if (launch.buffer_count == program.buffers && launch.sizes_bytes == program.sizes_bytes) {
     return &program;
   }

@@ -3,6 +3,8 @@
 #pragma once
 #include <metal_stdlib>
 
+#pragma METAL fp contract(off)
+
 using namespace metal;
 
 #define KERNEL(name, Sizes, ...)                                                            \

@@ -89,7 +89,8 @@ ct_device* ct_device_open(const char* instruction_set, uint32_t threads);
 /* Stops the threads. The device is released when the last buffer made on it is freed. */
 int32_t ct_device_close(ct_device* device);
 
-/* Copies a short description: the instruction set's name. Returns as ct_last_error does. */
+/* Copies a short description: the instruction set's name, or what the GPU is called. Returns as
+ * ct_last_error does. */
 uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity);
 
 /* Threads that operators run on. */

@@ -48,6 +48,7 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "BYTES",
     help: "for states of earlier prompts (default 256MiB; 0 keeps none)",
   },
+  device: { type: "string", value: "NAME", help: "cpu (default), cuda, metal or emulator" },
   threads: { type: "string", value: "N", help: "threads (default 0: one for each core)" },
   "instruction-set": { type: "string", value: "NAME", help: "of the CPU kernels (default auto)" },
 };
@@ -104,6 +105,7 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
     throw new UsageError("--sessions and --memory are both given: pass one of them");
   }
   return present<RuntimeOptions>({
+    device: choice(args, "device", ["auto", "cpu", "cuda", "metal", "emulator"]),
     weights: choice(args, "weights", ["auto", "f32", "bf16", "q8", "q4"]),
     cache: text(args, "cache-in") ?? (flag(args, "cache") || undefined),
     stateType: choice(args, "state-type", ["f32", "bf16"]),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OperatorTime } from "../options.ts";
+import type { OperatorTime } from "../reports.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** Time by operator as JSON has it: with the share of all of them. */

@@ -8,7 +8,7 @@ import { BatchBuffers } from "../model/batch.ts";
 import { JetNemotron } from "../model/jet_nemotron.ts";
 import { slotBytes, StatePool } from "../model/state.ts";
 import type { WeightsSummary } from "../model/weights.ts";
-import type { MemoryReport } from "../options.ts";
+import type { MemoryReport } from "../reports.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
 import type { MemoryOps } from "../weight_memory.ts";
 import { Engine } from "./engine.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OperatorTime } from "../options.ts";
+import type { OperatorTime } from "../reports.ts";
 import type { Tensor } from "../ops.ts";
 import type { MemoryOps } from "../weight_memory.ts";
 

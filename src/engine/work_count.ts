@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EngineWork } from "../options.ts";
+import type { EngineWork } from "../reports.ts";
 
 /** What an engine has done so far. Its parts count up; others read. */
 export class WorkCount {

@@ -6,6 +6,7 @@
  * @module
  */
 import { Device } from "../../ffi/device.ts";
+import { BACKENDS } from "../../kernels/build.ts";
 import { operatorCases } from "../cases.ts";
 import { longRecurrence } from "../cases/recurrent.ts";
 import { Targets } from "../native.ts";
@@ -51,7 +52,7 @@ function named(name: string, check: () => unknown): void {
 }
 
 if (import.meta.main) {
-  const library = Deno.args[0] === "emulator" ? "emulator" : "cpu";
+  const library = BACKENDS.find((name) => name === Deno.args[0]) ?? "cpu";
   using targets = new Targets(library, Device.instructionSets(library).slice(0, 1));
   try {
     checkAll(targets);

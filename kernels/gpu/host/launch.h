@@ -11,6 +11,13 @@ namespace ct {
 enum class Kernel : uint32_t { CT_KERNELS(CT_KERNEL_NAME) count };
 #undef CT_KERNEL_NAME
 
+inline const char* kernel_name(Kernel kernel) {
+#define CT_KERNEL_TEXT(name) #name,
+  constexpr const char* names[] = {CT_KERNELS(CT_KERNEL_TEXT)};
+#undef CT_KERNEL_TEXT
+  return names[uint32_t(kernel)];
+}
+
 constexpr uint32_t most_kernel_buffers = 12;
 constexpr uint32_t warp_threads = CT_WARP_THREADS;
 constexpr uint32_t block_threads = CT_BLOCK_THREADS;

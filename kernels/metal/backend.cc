@@ -1,0 +1,92 @@
+// What common/ asks of a backend, on a Metal device: the host's own ways, once the GPU is done.
+#include "../common/backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <new>
+
+#include "../common/host_memory.h"
+#include "../common/status.h"
+#include "../gpu/host/host_indices.h"
+#include "../gpu/host/host_kernels.h"
+#include "device.h"
+
+namespace ct {
+
+void list_instruction_sets(char (&names)[names_bytes]) { strcpy(names, "metal"); }
+
+Opening make_device(ct_device** device, const char* instruction_set) {
+  if (strcmp(instruction_set, "auto") && strcmp(instruction_set, "metal")) return Opening::unknown;
+  void* const memory = malloc(sizeof(MetalDevice));
+  if (!memory) return Opening::no_memory;
+  MetalDevice* const made = new (memory) MetalDevice;
+  *device = made;
+  if (made->open()) return Opening::made;
+  destroy_device(made);
+  return Opening::failed;
+}
+
+void destroy_device(ct_device* device) {
+  metal(device).~MetalDevice();
+  free(device);
+}
+
+bool allocate_memory(ct_buffer* buffer) {
+  void* memory = nullptr;
+  buffer->mapping = metal(buffer->device).allocate(&memory, "ct_buffer_create", "", buffer->bytes);
+  buffer->data = static_cast<unsigned char*>(memory);
+  return buffer->mapping != nullptr;
+}
+
+// Commands that use the buffer hold it until they are done.
+void free_memory(ct_buffer* buffer) {
+  free_host_indices(buffer);
+  metal(buffer->device).free_buffer(static_cast<Object>(buffer->mapping));
+}
+
+bool map_contents(ct_buffer*, const ct_file*) {
+  return fail("ct_buffer_map: a Metal device maps no files yet; load without a cache");
+}
+
+const unsigned char* host_bytes(const ct_buffer&, const char* call) {
+  fail("%s: the host cannot read a Metal buffer as it is; load without a cache", call);
+  return nullptr;
+}
+
+float measure_limit(ct_device*, uint32_t, ct_buffer*) {
+  fail("ct_device_measure: a Metal device is not measured here; run deno task bench:gpu");
+  return -1;
+}
+
+bool write_elements(const ct_tensor& tensor, const void* from) {
+  if (!metal(tensor.buffer->device).finish()) return false;
+  write_host_elements(tensor, from);
+  return keep_host_indices(tensor, from);
+}
+
+bool read_elements(const ct_tensor& tensor, void* to) {
+  if (!metal(tensor.buffer->device).finish()) return false;
+  read_host_elements(tensor, to);
+  return true;
+}
+
+bool zero_elements(const ct_tensor& tensor) {
+  if (!metal(tensor.buffer->device).finish()) return false;
+  zero_host_elements(tensor);
+  return keep_host_indices(tensor, nullptr);
+}
+
+bool convert_elements(ct_device* device, const ConvertArgs& args) {
+  return metal(device).finish() && host_kernels::convert(device->pool, args);
+}
+
+bool repack_elements(ct_device* device, const RepackArgs& args) {
+  return metal(device).finish() && host_kernels::repack(device->pool, args);
+}
+
+bool unpack_elements(ct_device* device, const UnpackArgs& args) {
+  return metal(device).finish() && host_kernels::unpack(device->pool, args);
+}
+
+}  // namespace ct

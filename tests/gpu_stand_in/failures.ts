@@ -1,0 +1,74 @@
+/**
+ * Makes the GPU of the library that is named fail in several ways, and prints what it says of each:
+ * a program of its own, because what stands in is found when a process starts.
+ *
+ * @module
+ */
+import { Device } from "../../ffi/device.ts";
+import { NativeOps } from "../../ffi/ops.ts";
+
+/** What a call that must fail says. */
+function saidBy(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return "nothing";
+}
+
+function outOfMemory(ops: NativeOps): string {
+  return saidBy(() => ops.tensor("f32", 1024, 1024 * 1024));
+}
+
+function outOfScratch(ops: NativeOps): string {
+  const rows = 16384;
+  using positions = ops.tensor("i32", 1, rows);
+  using segments = ops.tensor("i32", 1, 2);
+  using pages = ops.tensor("i32", 1, 4096);
+  using starts = ops.tensor("i32", 1, 4096);
+  using q = ops.tensor("f32", rows, 256);
+  using out = ops.tensor("f32", rows, 256);
+  using keys = ops.tensor("f32", 16, 16);
+  using values = ops.tensor("f32", 16, 16);
+  ops.write(segments, Int32Array.of(0, rows));
+  ops.write(positions, Int32Array.from({ length: rows }, (_, row) => row));
+  ops.write(starts, Int32Array.from({ length: 4096 }, (_, page) => page * 16));
+  return saidBy(() =>
+    // deno-fmt-ignore
+    ops.attention(out, q, keys, values, positions, segments, pages, starts, pages, 16, 0, 1e6)
+  );
+}
+
+function tooGreatGrid(ops: NativeOps): string {
+  using x = ops.tensor("f32", 65536, 1);
+  using weight = ops.tensor("f32", 1, 1);
+  using out = ops.tensor("f32", 65536, 1);
+  return saidBy(() => ops.linear(out, x, weight));
+}
+
+/** An index that only the GPU knows, and that is in no row: it fails when it is waited for. */
+function wrongIndex(ops: NativeOps): string {
+  using x = ops.tensor("f32", 1, 9);
+  using tokens = ops.tensor("i32", 1, 1);
+  using table = ops.tensor("f32", 8, 2);
+  using out = ops.tensor("f32", 1, 2);
+  ops.write(x, Float32Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1));
+  ops.argmax(tokens, x);
+  ops.embedding(out, table, tokens);
+  return saidBy(() => ops.read(out, new Float32Array(2)));
+}
+
+if (import.meta.main) {
+  const backend = Deno.args[0] === "metal" ? "metal" : "cuda";
+  const opened = saidBy(() => Device.open({ backend })[Symbol.dispose]());
+  console.log(`open: ${opened}`);
+  if (opened === "nothing") {
+    using device = Device.open({ backend });
+    console.log(`described: ${device.instructionSet}`);
+    const ops = new NativeOps(device);
+    for (const fail of [outOfMemory, outOfScratch, tooGreatGrid, wrongIndex]) {
+      console.log(`${fail.name}: ${fail(ops)}`);
+    }
+  }
+}

@@ -1,0 +1,225 @@
+// What stands in for libcuda.so.1: it does what the driver would, in order but as late as the
+// driver may, on memory that the host cannot touch, and refuses what the driver would refuse. Built
+// with STAND_IN_WITHOUT_GPU it is a driver that finds no GPU.
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda_gpu.h"
+
+extern "C" {
+
+int cuInit(unsigned flags) {
+#if defined(STAND_IN_WITHOUT_GPU)
+  return no_device;
+#endif
+  return flags ? invalid_value : success;
+}
+
+int cuGetErrorName(int error, const char** text) {
+  static const std::map<int, const char*> names = {
+      {invalid_value, "CUDA_ERROR_INVALID_VALUE"},
+      {out_of_memory, "CUDA_ERROR_OUT_OF_MEMORY"},
+      {no_device, "CUDA_ERROR_NO_DEVICE"},
+      {invalid_image, "CUDA_ERROR_INVALID_IMAGE"},
+      {invalid_context, "CUDA_ERROR_INVALID_CONTEXT"},
+      {invalid_handle, "CUDA_ERROR_INVALID_HANDLE"},
+      {not_found, "CUDA_ERROR_NOT_FOUND"},
+      {illegal_address, "CUDA_ERROR_ILLEGAL_ADDRESS"}};
+  const auto found = names.find(error);
+  *text = found == names.end() ? nullptr : found->second;
+  return *text ? success : invalid_value;
+}
+
+int cuGetErrorString(int error, const char** text) {
+  *text = error == no_device ? "no GPU stands in" : "the stand-in refuses";
+  return success;
+}
+
+int cuDeviceGet(int* device, int index) {
+  *device = 7;
+  return index ? invalid_value : success;
+}
+
+int cuDeviceGetName(char* text, int size, int device) {
+  snprintf(text, size_t(size), "Stand-in GPU");
+  return device == 7 ? success : invalid_value;
+}
+
+int cuDeviceGetAttribute(int* value, int attribute, int device) {
+  if (device != 7 || (attribute != 75 && attribute != 76)) return invalid_value;
+  *value = attribute == 75 ? 8 : 6;
+  return success;
+}
+
+int cuDevicePrimaryCtxRetain(void** context, int device) {
+  if (device != 7) return invalid_value;
+  ++gpu().contexts;
+  *context = &context_object;
+  return success;
+}
+
+int cuDevicePrimaryCtxRelease_v2(int device) {
+  if (device != 7 || !gpu().contexts) return invalid_context;
+  if (--gpu().contexts) return success;
+  const Gpu& all = gpu();
+  if (all.memory.size() + all.pinned.size() + all.streams.size() + all.modules.size()) {
+    refuse(invalid_context, "a context is given up before what was made in it");
+    abort();
+  }
+  gpu().failure = success;
+  return success;
+}
+
+int cuCtxSetCurrent(void* context) {
+  current = context;
+  return !context || context == &context_object ? success : invalid_context;
+}
+
+int cuModuleLoadData(void** module, const void* image) {
+  struct Header {
+    uint32_t magic, version;
+    uint64_t bytes;
+  };
+  const Header* const header = static_cast<const Header*>(image);
+  if (!current) return refuse(invalid_context, "a module without a context");
+  if (header->magic != 0xba55ed50) return refuse(invalid_image, "this is no fat binary");
+  Module* const made = new Module{{static_cast<const char*>(image), 16 + header->bytes}};
+  gpu().modules.insert(made);
+  *module = made;
+  return success;
+}
+
+int cuModuleUnload(void* module) {
+  if (!gpu().modules.erase(static_cast<Module*>(module))) return invalid_handle;
+  delete static_cast<Module*>(module);
+  return success;
+}
+
+int cuModuleGetFunction(void** function, void* module, const char* name) {
+  Module* const from = static_cast<Module*>(module);
+  if (!gpu().modules.count(from)) return invalid_handle;
+  const ct::Kernel kernel = stand_in::find_kernel(name);
+  // Each kernel's name stands in the symbols of the code, after a dot.
+  const std::string symbol = "." + std::string(name) + std::string(1, '\0');
+  if (kernel == ct::Kernel::count || from->image.find(symbol) == std::string::npos) {
+    return not_found;
+  }
+  std::unique_ptr<Function>& made = gpu().functions[name];
+  if (!made) made.reset(new Function{kernel});
+  *function = made.get();
+  return success;
+}
+
+int cuStreamCreate(void** stream, unsigned flags) {
+  if (!current || flags != 1) return invalid_value;
+  Stream* const made = new Stream;
+  gpu().streams.insert(made);
+  *stream = made;
+  return success;
+}
+
+int cuStreamSynchronize(void* stream) {
+  if (!current) return refuse(invalid_context, "waiting without a context");
+  if (!gpu().streams.count(static_cast<Stream*>(stream))) return invalid_handle;
+  return finish(static_cast<Stream*>(stream));
+}
+
+int cuStreamDestroy_v2(void* stream) {
+  if (!gpu().streams.erase(static_cast<Stream*>(stream))) return invalid_handle;
+  if (!static_cast<Stream*>(stream)->waiting.empty()) {
+    return refuse(invalid_handle, "a stream ends before its work");
+  }
+  delete static_cast<Stream*>(stream);
+  return success;
+}
+
+int cuMemGetInfo_v2(size_t* free, size_t* total) {
+  *total = capacity;
+  *free = capacity - gpu().used;
+  return success;
+}
+
+int cuMemAlloc_v2(uint64_t* address, size_t bytes) {
+  if (!current) return refuse(invalid_context, "memory without a context");
+  if (!bytes) return refuse(invalid_value, "memory of no bytes");
+  if (bytes > capacity - gpu().used) return out_of_memory;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, 256, bytes)) return out_of_memory;
+  memset(memory, 0xff, bytes);  // NaN, and no index
+  *address = reinterpret_cast<uint64_t>(memory) | device_bit;
+  gpu().memory[*address] = bytes;
+  gpu().used += bytes;
+  return success;
+}
+
+int cuMemFree_v2(uint64_t address) {
+  const auto found = gpu().memory.find(address);
+  if (found == gpu().memory.end()) return refuse(invalid_value, "this memory is not to be freed");
+  gpu().used -= found->second;
+  gpu().memory.erase(found);
+  free(host_of(address));
+  return success;
+}
+
+int cuMemAllocHost_v2(void** memory, size_t bytes) {
+  if (!current) return refuse(invalid_context, "pinned memory without a context");
+  if (posix_memalign(memory, 4096, bytes)) return out_of_memory;
+  gpu().pinned[reinterpret_cast<uintptr_t>(*memory)] = bytes;
+  return success;
+}
+
+int cuMemFreeHost(void* memory) {
+  if (!gpu().pinned.erase(reinterpret_cast<uintptr_t>(memory))) {
+    return refuse(invalid_value, "this memory is not pinned");
+  }
+  free(memory);
+  return success;
+}
+
+int cuMemcpyHtoDAsync_v2(uint64_t to, const void* from, size_t bytes, void* stream) {
+  Stream* const on = static_cast<Stream*>(stream);
+  const int error = check_copy(to, from, bytes, on);
+  if (error != success) return error;
+  return put(on, [=] { return memcpy(host_of(to), from, bytes), success; });
+}
+
+int cuMemcpyDtoHAsync_v2(void* to, uint64_t from, size_t bytes, void* stream) {
+  Stream* const on = static_cast<Stream*>(stream);
+  const int error = check_copy(from, to, bytes, on);
+  if (error != success) return error;
+  return put(on, [=] { return memcpy(to, host_of(from), bytes), success; });
+}
+
+int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void* stream) {
+  Stream* const on = static_cast<Stream*>(stream);
+  const int error = check_copy(to, nullptr, bytes, on);
+  if (error != success) return error;
+  return put(on, [=] { return memset(host_of(to), value, bytes), success; });
+}
+
+int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                   void* stream, void** parameters, void** extra) {
+  Stream* const on = static_cast<Stream*>(stream);
+  if (!current || !gpu().streams.count(on)) return refuse(invalid_handle, "a launch on no stream");
+  if (block_y != 1 || block_z != 1 || shared_bytes || extra || !grid_x || !grid_y || !grid_z ||
+      grid_x > 0x7fffffff || grid_y > 65535 || grid_z > 65535 || block_x > 1024) {
+    return refuse(invalid_value, "a launch that no GPU can do");
+  }
+  if (gpu().failure != success) return gpu().failure;
+  const ct::Kernel kernel = static_cast<Function*>(function)->kernel;
+  const ct::Program& program = ct::program_of(kernel);
+  const unsigned char* const sizes = static_cast<unsigned char*>(parameters[0]);
+  Call call = {{kernel, {grid_x, grid_y, grid_z, block_x}, nullptr, program.sizes_bytes, nullptr,
+                program.buffers},
+               {sizes, sizes + program.sizes_bytes},
+               {}};
+  for (uint32_t i = 0; i < program.buffers; ++i) {
+    call.buffers.push_back({*static_cast<void**>(parameters[1 + i]), 0});
+  }
+  return put(on, [call] { return run(call); });
+}
+
+}  // extern "C"
