@@ -3,8 +3,11 @@
  * grows. The model is the small one, or another that `FOLDER` holds.
  *
  * ```sh
- * deno run --allow-all --v8-flags=--max-semi-space-size=1 bench/long_run.ts [TOKENS] [FOLDER]
+ * flags=--gc-global,--min-semi-space-size=16,--max-semi-space-size=16
+ * deno run --allow-all --v8-flags=$flags bench/long_run.ts [TOKENS] [FOLDER]
  * ```
+ *
+ * With these flags V8 collects all garbage each time, so that nothing waits for later.
  *
  * @module
  */
