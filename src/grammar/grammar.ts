@@ -36,13 +36,14 @@ export class Grammar {
   }
 
   /**
-   * One to `most` calls of these functions, as models of the Qwen family write them.
+   * One to `most` calls of these functions, as models of the Qwen family write them: a small model
+   * that has to call may not find an end by itself.
    *
    * @throws {TypeError} The parameters of a function have something that cannot be kept.
    */
   static toolCalls(
     functions: readonly ToolFunction[],
-    { most = Infinity }: { most?: number } = {},
+    { most = 16 }: { most?: number } = {},
   ): Grammar {
     const rules = new Rules();
     const end = literal(`}\n${CALL_END}`);
