@@ -7,11 +7,10 @@
 import type { Context } from "hono";
 import type { FinishReason } from "../options.ts";
 import type { ServerContext } from "./context.ts";
-import { toApiError } from "./errors.ts";
 import { type ChoicePlan, type ChoicePrompt, type ChoiceToken, runChoices } from "./generation.ts";
 import type { PromptToken } from "./prompt_scores.ts";
 import type { GenerationBody } from "./schemas.ts";
-import { streamEvents } from "./stream.ts";
+import { endOf, streamEvents } from "./stream.ts";
 
 /** A finished choice. */
 export interface FinishedChoice {
@@ -52,14 +51,8 @@ export interface Answer {
 /** Generates and responds. */
 export async function respond(c: Context, answer: Answer): Promise<Response> {
   const { server } = answer;
-  const disconnected = c.req.raw.signal;
-  const either = (signal: AbortSignal) =>
-    server.shutdown ? AbortSignal.any([signal, server.shutdown]) : signal;
-  if (!answer.body.stream) return c.json(await wholeAnswer(answer, either(disconnected)));
-  return await streamEvents((left) => chunks(answer, either(left)), {
-    disconnected,
-    failed: (error) => toApiError(error, `${c.req.method} ${c.req.path}`, server),
-  });
+  if (!answer.body.stream) return c.json(await wholeAnswer(answer, endOf(c, server)));
+  return await streamEvents(c, server, (signal) => chunks(answer, signal));
 }
 
 async function wholeAnswer(answer: Answer, signal: AbortSignal): Promise<object> {

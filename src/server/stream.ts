@@ -3,32 +3,34 @@
  *
  * @module
  */
-import type { ApiError } from "./errors.ts";
+import type { Context } from "hono";
+import type { ServerContext } from "./context.ts";
+import { toApiError } from "./errors.ts";
 
-/** What can happen to a stream. */
-export interface StreamEvents {
-  /** Aborted when the client has gone: nobody reads on. */
-  readonly disconnected: AbortSignal;
-  /** Makes what the client is told of a failure. */
-  readonly failed: (error: unknown) => ApiError;
+/** The signal that ends what a request does: its client has gone, or the server goes. */
+export function endOf(c: Context, server: ServerContext): AbortSignal {
+  const disconnected = c.req.raw.signal;
+  return server.shutdown ? AbortSignal.any([disconnected, server.shutdown]) : disconnected;
 }
 
 /**
  * Responds with each value that `produce` makes as one event, of its `type` if it has one, then
  * `[DONE]`. What fails before the first value is thrown, so that it still gets a status of its own;
  * a later failure becomes the last event. The signal that `produce` gets is aborted when the client
- * goes away, and its generator is then closed.
+ * goes away or the server goes down; when the client is gone, its generator is closed.
  *
  * Values are made as the client reads them, so one that stalls holds back its own generation and no
  * memory.
  */
 export async function streamEvents(
+  c: Context,
+  server: ServerContext,
   produce: (signal: AbortSignal) => AsyncGenerator<object, void, void>,
-  { disconnected, failed }: StreamEvents,
 ): Promise<Response> {
+  const disconnected = c.req.raw.signal;
   const cancelled = new AbortController();
   const left = AbortSignal.any([cancelled.signal, disconnected]);
-  const values = produce(left);
+  const values = produce(AbortSignal.any([left, endOf(c, server)]));
   let ready: IteratorResult<object, void> | undefined = await values.next();
   // A generator that waits to be read again hears no signal: it has to be closed as well.
   const leave = () => void values.return().catch(() => {});
@@ -47,7 +49,8 @@ export async function streamEvents(
         if (done) end(controller);
       } catch (error) {
         if (left.aborted) return;
-        controller.enqueue(event(JSON.stringify(failed(error))));
+        const told = toApiError(error, `${c.req.method} ${c.req.path}`, server);
+        controller.enqueue(event(JSON.stringify(told)));
         end(controller);
       }
     },

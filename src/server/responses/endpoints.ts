@@ -7,7 +7,6 @@ import type { Context } from "hono";
 import { forcedCalls } from "../chat_completions.ts";
 import type { ServerContext } from "../context.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
-import { toApiError } from "../errors.ts";
 import {
   checkModel,
   type ChoicePlan,
@@ -15,7 +14,7 @@ import {
   planChoices,
   runChoices,
 } from "../generation.ts";
-import { streamEvents } from "../stream.ts";
+import { endOf, streamEvents } from "../stream.ts";
 import { ToolCallParser } from "../tool_calls.ts";
 import { chatTools, type Conversation, conversationOf, expectKept } from "./conversation.ts";
 import {
@@ -79,16 +78,8 @@ interface Plan {
 
 async function respond(c: Context, server: ServerContext, body: ResponseBody): Promise<Response> {
   const plan = planOf(server, body);
-  const { shutdown } = server;
-  const either = (signal: AbortSignal) => shutdown ? AbortSignal.any([signal, shutdown]) : signal;
-  const disconnected = c.req.raw.signal;
-  if (body.stream) {
-    return await streamEvents((left) => eventsOf(plan, either(left)), {
-      disconnected,
-      failed: (error) => toApiError(error, `${c.req.method} ${c.req.path}`, server),
-    });
-  }
-  const events = await Array.fromAsync(eventsOf(plan, either(disconnected)));
+  if (body.stream) return await streamEvents(c, server, (signal) => eventsOf(plan, signal));
+  const events = await Array.fromAsync(eventsOf(plan, endOf(c, server)));
   return c.json((events.at(-1) as { response: ResponseAnswer }).response);
 }
 

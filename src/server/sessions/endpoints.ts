@@ -8,6 +8,7 @@ import { received } from "../body.ts";
 import type { ServerContext } from "../context.ts";
 import { BINARY, type Endpoint, endpoint } from "../endpoint.ts";
 import { ApiError } from "../errors.ts";
+import { endOf } from "../stream.ts";
 import {
   createBody,
   deletedAnswer,
@@ -18,7 +19,7 @@ import {
   tokensAnswer,
 } from "./schemas.ts";
 import { appendToSession, generateInSession, logitsOfSession, rewindSession } from "./turns.ts";
-import { endOf, factsOf, opened, storedFacts, translated } from "./use.ts";
+import { factsOf, opened, storedFacts, translated } from "./use.ts";
 
 const createSession = endpoint({
   method: "post",

@@ -9,7 +9,7 @@ import type { Runtime } from "../../runtime.ts";
 import type { Session } from "../../session.ts";
 import type { ServerContext } from "../context.ts";
 import { BINARY, endpoint } from "../endpoint.ts";
-import { ApiError, refuse, toApiError } from "../errors.ts";
+import { ApiError, refuse } from "../errors.ts";
 import { type ChoiceToken, generateOptions } from "../generation.ts";
 import { completionLogprobs, placed, tokenText } from "../logprobs.ts";
 import { topTokens } from "../prompt_scores.ts";
@@ -28,7 +28,7 @@ import {
   rewindBody,
   sessionAnswer,
 } from "./schemas.ts";
-import { endOf, factsOf, opened, translate, withSession } from "./use.ts";
+import { factsOf, opened, translate, withSession } from "./use.ts";
 
 /** Logits that are told where the body names no number. */
 const TOP_LOGITS = 20;
@@ -75,10 +75,7 @@ export const generateInSession = endpoint({
         }),
       );
     }
-    return await streamEvents((left) => eventsOf(c, server, body, left), {
-      disconnected: c.req.raw.signal,
-      failed: (error) => toApiError(error, `${c.req.method} ${c.req.path}`, server),
-    });
+    return await streamEvents(c, server, (signal) => eventsOf(c, server, body, signal));
   },
 });
 
@@ -127,10 +124,9 @@ async function* eventsOf(
   c: Context,
   server: ServerContext,
   body: GenerateBody,
-  left: AbortSignal,
+  signal: AbortSignal,
 ): AsyncGenerator<object, void, void> {
   const { runtime } = server;
-  const signal = AbortSignal.any([left, endOf(c, server)]);
   const session = await opened(server, { id: c.req.param("id")!, exists: true, signal });
   let last: ChoiceToken | undefined;
   try {

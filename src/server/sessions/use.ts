@@ -11,6 +11,7 @@ import type { Session } from "../../session.ts";
 import { SessionError, type SessionFailure } from "../../session_error.ts";
 import { StoreError } from "../../store/store.ts";
 import type { ServerContext } from "../context.ts";
+import { endOf } from "../stream.ts";
 import { ApiError } from "../errors.ts";
 
 /** Seconds after which a session that is in use may be free. */
@@ -52,12 +53,6 @@ export async function storedFacts(
   const { runtime } = server;
   const snapshot = snapshotFacts(await translated(server, () => runtime.storedSession(id)));
   return { facts: facts(id, runtime.memory.session, snapshot), tokens: snapshot.tokens };
-}
-
-/** The signal that ends what a request does: its client has gone, or the server goes. */
-export function endOf(c: Context, server: ServerContext): AbortSignal {
-  const disconnected = c.req.raw.signal;
-  return server.shutdown ? AbortSignal.any([disconnected, server.shutdown]) : disconnected;
 }
 
 /** Opens a session, waits for a slot where none is free. */
