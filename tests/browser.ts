@@ -11,9 +11,21 @@ import { loadFable } from "./fable.ts";
 import { Loopback } from "./http.ts";
 
 /** The path of Chromium; `undefined` where there is none. */
-export const CHROMIUM = chromiumPath();
+const CHROMIUM = chromiumPath();
 
 const SCREENSHOTS = decodeURIComponent(new URL("../build/screenshots", import.meta.url).pathname);
+
+const DESK = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+export const FOX = "Tell me of a fox.";
+/** Sampling that gives a short answer, always the same. */
+export const SHORT = { Temperature: "0", "Most tokens": "16" };
+
+/** A test that is skipped on machines without Chromium. */
+export function browserTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, fn, ignore: CHROMIUM === undefined });
+}
 
 /** A page of the browser. */
 export class Visit implements AsyncDisposable {
@@ -81,12 +93,15 @@ export class Visit implements AsyncDisposable {
     return await this.page.locator(`dt:text-is("${name}") + dd`).innerText();
   }
 
-  /** Keeps what the page looks like in both colour schemes. */
+  /** Keeps what the page looks like in both colour schemes, and on a phone. */
   async photograph(name: string): Promise<void> {
     for (const colorScheme of ["light", "dark"] as const) {
       await this.page.emulateMedia({ colorScheme });
       await this.page.screenshot({ path: `${SCREENSHOTS}/${name}-${colorScheme}.png` });
     }
+    await this.page.setViewportSize(PHONE);
+    await this.page.screenshot({ path: `${SCREENSHOTS}/${name}-narrow.png`, fullPage: true });
+    await this.page.setViewportSize(DESK);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,7 +115,7 @@ function launch(): Promise<Browser> {
 }
 
 async function newPage(browser: Browser): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  const page = await browser.newPage({ viewport: DESK });
   page.setDefaultTimeout(60_000);
   return page;
 }

@@ -1,16 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { createKey, writeKeys } from "../src/server/operation/api_keys.ts";
-import { CHROMIUM, Visit } from "./browser.ts";
-import type { Json } from "./http.ts";
+import { browserTest, FOX, SHORT, Visit } from "./browser.ts";
 import { Folder } from "./stores.ts";
-
-/** A test that is skipped on machines without Chromium. */
-function browserTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, ignore: CHROMIUM === undefined });
-}
-
-const FOX = "Tell me of a fox.";
-const SHORT = { Temperature: "0", "Most tokens": "16" };
 
 browserTest("the page holds a conversation that stays when it is loaded again", async () => {
   await using visit = await Visit.begin();
@@ -131,6 +122,31 @@ browserTest("the page downloads a session, and goes on with it once it is upload
   assertEquals(visit.complaints, []);
 });
 
+browserTest("the page begins a session with a system prompt, and finds it again", async () => {
+  await using visit = await Visit.begin();
+  const { page } = visit;
+  await visit.photograph("empty");
+  await visit.sample({ ...SHORT, "System prompt": "You tell of animals." });
+  await visit.say(FOX);
+  const texts = await visit.texts();
+  assertEquals(texts.slice(0, 2), ["You tell of animals.", FOX]);
+  assertEquals(await page.getByLabel("System prompt").isVisible(), false);
+  await page.reload();
+  await visit.done("Ready");
+  assertEquals(await visit.texts(), texts);
+  assertEquals(await page.locator("#messages h3").first().innerText(), "System");
+  const tokens = await visit.fact("Tokens");
+  // Another first question is said after the same system prompt.
+  await visit.sample(SHORT);
+  await visit.click("Edit and branch");
+  await page.getByLabel("Another message in its place").fill(FOX);
+  await visit.click("Send in a branch");
+  await visit.done("Answered");
+  assertEquals(await visit.texts(), texts);
+  assertEquals(await visit.fact("Tokens"), tokens);
+  assertEquals(visit.complaints, []);
+});
+
 browserTest("the page tells from where on a session is not exact", async () => {
   await using visit = await Visit.begin({ model: { attentionBudget: 96 } });
   await visit.sample({ Temperature: "0", "Most tokens": "32" });
@@ -175,83 +191,3 @@ browserTest("the page asks for a key where there are keys, and keeps it", async 
   assertEquals(visit.complaints.length, 2);
   assert(visit.complaints.every((text) => text.includes("401")), visit.complaints.join());
 });
-
-browserTest("the page can be used by keyboard, and all its controls have names", async () => {
-  await using visit = await Visit.begin();
-  const { page } = visit;
-  await visit.done("Ready");
-  const controls = page.locator("button, input:not([hidden]), textarea");
-  const unnamed = await controls.evaluateAll((all: Json[]) =>
-    all.filter((one) => !one.labels?.length && one.textContent.trim() === "").length
-  );
-  assertEquals(unnamed, 0);
-  await page.getByRole("link", { name: "Reference" }).focus();
-  const order: string[] = [];
-  for (let i = 0; i < 7; i++) {
-    await page.keyboard.press("Tab");
-    order.push(await page.locator(":focus").evaluate((one: Json) => one.id || one.name));
-  }
-  assertEquals(order, ["new", "upload", "messages", "prompt", "send", "temperature", "top_p"]);
-});
-
-browserTest("the pages can be read in light and in dark", async () => {
-  await using visit = await Visit.begin();
-  const { page } = visit;
-  await visit.sample(SHORT);
-  await visit.say(FOX);
-  const inks = new Set<string>();
-  for (const path of ["/", "/reference"]) {
-    if (path !== "/") await page.goto(visit.url + path);
-    await page.locator("article, #messages li").first().waitFor();
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      for (const [ink, paper] of await page.locator("body *").evaluateAll(colorsOfTexts)) {
-        assert(contrast(ink!, paper!) >= 4.5, `${path} ${colorScheme}: ${ink} on ${paper}`);
-        inks.add(ink!);
-      }
-    }
-  }
-  assert(inks.size >= 6, [...inks].join());
-});
-
-browserTest("the reference shows every route", async () => {
-  await using visit = await Visit.begin();
-  const { page } = visit;
-  await page.goto(`${visit.url}/reference`);
-  await page.locator('main[aria-busy="false"]').waitFor();
-  const { paths }: Json = await (await fetch(`${visit.url}/openapi.json`)).json();
-  const routes = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`)
-  );
-  assertEquals(await page.locator("article h2").allInnerTexts(), routes);
-  await visit.photograph("reference");
-  assertEquals(visit.complaints, []);
-});
-
-/** In the browser: the colours of every text that can be seen, and of what is behind it. */
-function colorsOfTexts(elements: Json[]): string[][] {
-  const styleOf = (one: Json) => one.ownerDocument.defaultView.getComputedStyle(one);
-  const isText = ({ nodeType, data }: Json) => nodeType === 3 && data.trim() !== "";
-  const texts = elements.filter((one) =>
-    [...one.childNodes].some(isText) && one.checkVisibility() && !one.disabled
-  );
-  return texts.map((one) => {
-    let behind = one;
-    while (styleOf(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-    const { fill, color } = styleOf(one);
-    return [one.localName === "text" ? fill : color, styleOf(behind).backgroundColor];
-  });
-}
-
-/** How far two colours of the form `rgb(1, 2, 3)` are apart, as WCAG 2 defines it. */
-function contrast(one: string, other: string): number {
-  const luminance = (color: string) => {
-    const [red, green, blue] = color.match(/\d+/g)!.slice(0, 3).map((part) => {
-      const value = Number(part) / 255;
-      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
-  };
-  const [less, more] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-  return (more! + 0.05) / (less! + 0.05);
-}

@@ -75,6 +75,18 @@ Deno.test("findMessages() finds what was said in the tokens of a session", async
   ]);
   assertEquals(places.at(-1)![1], ids.length);
   assertEquals(findMessages([], markers), []);
+  const prompted = [{ role: "system", content: "You tell of animals." }, ...messages];
+  assertEquals(found(runtime.chatTokens(prompted)), prompted);
   const text = runtime.tokenizer!.encode("Once upon a time");
   assertEquals(findMessages([...text], markers).map(({ role }: Json) => role), ["text"]);
+});
+
+Deno.test("findMessages() tells a system prompt from what a template writes without one", () => {
+  // Before a question: 1, a system prompt, 2, where the template has 10 for one.
+  const markers = { head: [1, 10, 2], answer: [3], question: [4], system: [[1], [2]] };
+  const found = (ids: number[]) =>
+    findMessages(ids, markers).map(({ role, ids, start, end }: Json) => [role, ids, start, end]);
+  assertEquals(found([1, 10, 2, 5, 3]), [["user", [5], 0, 5]]);
+  assertEquals(found([1, 11, 12, 2, 5, 3]), [["system", [11, 12], 0, 0], ["user", [5], 0, 6]]);
+  assertEquals(found([1, 11, 12]), [["text", [1, 11, 12], 0, 3]]);
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Announcer } from "./announcer.js";
 import { Api } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { byId, element } from "./element.js";
@@ -12,12 +13,15 @@ import { readMarkers } from "./transcript.js";
 
 /** How long a browser has to begin a download. */
 const DOWNLOAD_MS = 60_000;
+/** What the composer says where the last message has no answer. */
+const AGAIN = "Send nothing to have the last message answered again";
 
 /** The page once it knows the server's model. */
 class Page {
   #model;
   #conversation;
   #messages;
+  #announcer = new Announcer(byId("heard"));
   #names = [];
   #isBusy = false;
 
@@ -75,7 +79,7 @@ class Page {
     this.#answer(async () => {
       prompt.value = "";
       try {
-        return await this.#conversation.send(text, sampling());
+        return await this.#conversation.send(text, sampling(), byId("system").value.trim());
       } catch (error) {
         if (!this.#conversation.messages.some((message) => message.text === text)) {
           prompt.value = text;
@@ -87,7 +91,13 @@ class Page {
 
   /** Does what makes the model answer, and tells whether the answer is whole. */
   #answer(work) {
-    return this.#do("Answered", async () => await work() ? undefined : "Stopped");
+    return this.#do("Answered", async () => {
+      try {
+        return await work() ? undefined : "Stopped";
+      } finally {
+        this.#announcer.end();
+      }
+    });
   }
 
   /** Whether the model can go on without another message. */
@@ -133,8 +143,10 @@ class Page {
   /** Shows what is new: a message that grows, or anything. */
   #changed(message) {
     const { facts, speed, messages, answering } = this.#conversation;
-    if (message) this.#messages.update(message);
-    else {
+    if (message) {
+      this.#messages.update(message);
+      this.#announcer.follow(message);
+    } else {
       this.#messages.show(messages, this.#isBusy);
       this.#showSessions();
       byId("stop").disabled = !answering;
@@ -146,6 +158,10 @@ class Page {
   #showSessions() {
     const { id } = this.#conversation;
     byId("name").textContent = id ?? "New session";
+    document.title = `${id ? `${id} · ` : ""}Contrail`;
+    byId("start").hidden = this.#conversation.messages.length > 0;
+    byId("system-field").hidden = !this.#conversation.takesSystem;
+    byId("prompt").placeholder = this.#awaitsAnswer() && !this.#isBusy ? AGAIN : "";
     history.replaceState(null, "", `${location.pathname}${id ? `#${encodeURIComponent(id)}` : ""}`);
     for (const name of ["new", "upload", "send"]) byId(name).disabled = this.#isBusy;
     for (const name of ["download", "delete"]) byId(name).disabled = this.#isBusy || !id;

@@ -66,14 +66,22 @@ export class Conversation {
     this.#changed();
   }
 
+  /** Whether a system prompt can stand before the first message. */
+  get takesSystem() {
+    return this.#markers?.system !== undefined;
+  }
+
   /**
-   * Says `text`, begins a session where there is none, and lets the model answer. Tells whether the
-   * answer was not stopped.
+   * Says `text`, begins a session where there is none, with a `system` prompt unless that is empty,
+   * and lets the model answer. Tells whether the answer was not stopped.
    */
-  async send(text, sampling) {
+  async send(text, sampling, system = "") {
     if (this.id === undefined) {
       this.facts = await this.#create("chat");
       this.id = this.facts.id;
+    }
+    if (this.messages.length === 0 && system !== "" && this.takesSystem) {
+      this.messages = [{ role: "system", text: system, start: 0, end: 0 }];
     }
     if (text !== "") await this.#append(text);
     return await this.#answer(sampling);
@@ -151,11 +159,15 @@ export class Conversation {
     const message = { role: this.#markers ? "user" : "text", text, start: position, end: position };
     this.messages = [...this.messages, message];
     this.#changed();
-    const body = this.#markers ? { messages: [{ role: "user", content: text }] } : { text };
+    const said = position === 0 ? this.messages : [message];
+    const body = this.#markers
+      ? { messages: said.map(({ role, text }) => ({ role, content: text })) }
+      : { text };
     try {
       this.facts = await this.#api.json(`${pathOf(this.id)}/append`, body);
     } catch (error) {
-      this.messages = this.messages.filter((one) => one !== message);
+      // A system prompt went with it.
+      this.messages = position === 0 ? [] : this.messages.filter((one) => one !== message);
       throw error;
     }
     message.end = this.facts.position;

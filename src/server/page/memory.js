@@ -5,7 +5,8 @@
  */
 import { element } from "./element.js";
 
-const [WIDTH, HEIGHT] = [280, 120];
+/** The picture, of which the lines take all but the last rows. */
+const [WIDTH, HEIGHT, ROWS_BELOW] = [280, 120, 18];
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Bytes as people read them. */
@@ -31,16 +32,18 @@ export function showMemory(chart, list, { meta, facts, speed }) {
     `At ${position} tokens this session takes ${bytesText(own)}, as at any length; ` +
       `with full attention in all layers it would take ${bytesText(full)}`,
   );
-  const rows = {
-    "Tokens": position.toLocaleString("en"),
-    "This session": bytesText(own),
-    "Full attention": bytesText(full),
-    "Exact": exactText(facts),
-    "Speed": speed === undefined ? "" : `${speed.toFixed(1)} tokens/s`,
-  };
+  const same = Math.ceil(own / meta.full_attention_token_bytes);
+  const rows = [
+    ["Tokens", position.toLocaleString("en")],
+    ["This session", bytesText(own), "own"],
+    ["Full attention", bytesText(full), "full"],
+    ["Equal at", `${same.toLocaleString("en")} tokens`],
+    ["Exact", exactText(facts)],
+    ["Speed", speed === undefined ? "" : `${speed.toFixed(1)} tokens/s`],
+  ];
   list.replaceChildren(
-    ...Object.entries(rows).flatMap(([name, value]) => [
-      element("dt", { textContent: name }),
+    ...rows.flatMap(([name, value, className = ""]) => [
+      element("dt", { textContent: name, className }),
       element("dd", { textContent: value || "–" }),
     ]),
   );
@@ -57,17 +60,31 @@ function drawChart(chart, { own, perToken, position }) {
   const most = 1.1 * Math.max(own, tokens * perToken);
   const x = (at) => (at / tokens * WIDTH).toFixed(1);
   const y = (bytes) => (HEIGHT - bytes / most * HEIGHT).toFixed(1);
+  const below = HEIGHT + ROWS_BELOW - 4;
   chart.replaceChildren(
+    path("now", `M${x(position)} ${y(Math.max(own, position * perToken))} V${HEIGHT}`),
+    path("axis", `M0 0 V${HEIGHT} H${WIDTH}`),
     path("full", `M0 ${HEIGHT} L${WIDTH} ${y(tokens * perToken)}`),
     path("own", `M0 ${y(own)} H${WIDTH}`),
-    path("now", `M${x(position)} 0 V${HEIGHT}`),
-    label("full", [8, 16], "full attention in all layers"),
-    label("own", [WIDTH - 8, Number(y(own)) + 14], "this session", "end"),
+    dot("full", [x(position), y(position * perToken)]),
+    dot("own", [x(position), y(own)]),
+    label("full", [8, 12], "full attention in all layers"),
+    label("own", [WIDTH - 4, Number(y(own)) - 6], "this session", "end"),
+    label("axis", [0, below], "0"),
+    label("axis", [WIDTH, below], `${shortNumber(tokens)} tokens`, "end"),
   );
 }
 
 function path(className, d) {
   return svgElement("path", { class: className, d });
+}
+
+function dot(className, [cx, cy]) {
+  return svgElement("circle", { class: className, cx, cy, r: 4 });
+}
+
+function shortNumber(value) {
+  return new Intl.NumberFormat("en", { maximumSignificantDigits: 3 }).format(value);
 }
 
 function label(className, [x, y], text, anchor = "start") {

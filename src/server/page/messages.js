@@ -4,17 +4,20 @@
  * @module
  */
 import { element } from "./element.js";
+import { showMarkdown } from "./markdown.js";
 
 /** Pixels from the end within which the list stays at its end while a message grows. */
 const FOLLOWS_WITHIN = 48;
-const SPEAKERS = { user: "You", assistant: "Model", text: "Text" };
+const SPEAKERS = { system: "System", user: "You", assistant: "Model", text: "Text" };
 
-/** A list of messages that only changes where they do, so that screen readers hear news only. */
+/** A list of messages that only changes where they do, so that what has the focus keeps it. */
 export class MessageList {
   #list;
   #actions;
   #items = new WeakMap();
   #last;
+  /** Messages that have grown since they were drawn. */
+  #grown = new Set();
 
   /** `actions` are `rewind(message)` and `branch(message, text)`. */
   constructor(list, actions) {
@@ -24,12 +27,14 @@ export class MessageList {
 
   /** Shows these messages. Nothing can be done with them while the page is busy. */
   show(messages, isBusy) {
+    this.#draw();
     for (const [i, message] of messages.entries()) {
       const item = this.#itemOf(message);
       const there = this.#list.children[i];
       if (there !== item) this.#list.insertBefore(item, there ?? null);
       for (const button of item.querySelectorAll("button")) button.disabled = isBusy;
-      item.querySelector(".rewind").hidden = message === messages.at(-1);
+      const rewind = item.querySelector(".rewind");
+      if (rewind) rewind.hidden = message === messages.at(-1);
     }
     while (this.#list.children.length > messages.length) this.#list.lastElementChild.remove();
     this.#list.setAttribute("aria-busy", String(isBusy));
@@ -37,11 +42,19 @@ export class MessageList {
     this.#last = messages.at(-1);
   }
 
-  /** Shows what has been added to a message. */
+  /** Shows what has been added to a message, once for each picture that the screen shows. */
   update(message) {
+    if (this.#grown.size === 0) requestAnimationFrame(() => this.#draw());
+    this.#grown.add(message);
+  }
+
+  #draw() {
     const { scrollHeight, scrollTop, clientHeight } = this.#list;
     const follows = scrollHeight - scrollTop - clientHeight < FOLLOWS_WITHIN;
-    this.#itemOf(message).querySelector(".text").textContent = message.text;
+    for (const message of this.#grown) {
+      showText(this.#itemOf(message).querySelector(".text"), message);
+    }
+    this.#grown.clear();
     if (follows) this.#list.scrollTop = this.#list.scrollHeight;
   }
 
@@ -52,18 +65,26 @@ export class MessageList {
   }
 
   #make(message) {
-    const text = element("p", { className: "text", textContent: message.text });
+    const text = element("div", { className: "text" });
+    showText(text, message);
+    const item = element("li", { className: message.role }, [
+      element("h3", { textContent: SPEAKERS[message.role] }),
+      text,
+    ]);
+    // A system prompt goes with the first message.
+    if (message.role !== "system") item.append(this.#controls(message, text));
+    return item;
+  }
+
+  /** What can be done with a message whose text is shown in `text`. */
+  #controls(message, text) {
     const rewind = element("button", {
       type: "button",
       className: "rewind",
       textContent: "Rewind to here",
       onclick: () => this.#actions.rewind(message),
     });
-    const item = element("li", { className: message.role }, [
-      element("h3", { textContent: SPEAKERS[message.role] }),
-      text,
-      element("p", { className: "actions" }, [rewind]),
-    ]);
+    const controls = element("div", { className: "actions" }, [rewind]);
     if (message.role === "user") {
       const edit = element("button", {
         type: "button",
@@ -73,7 +94,7 @@ export class MessageList {
       });
       rewind.before(edit);
     }
-    return item;
+    return controls;
   }
 
   /** A form in the place of a message's text. */
@@ -104,4 +125,9 @@ export class MessageList {
     queueMicrotask(() => area.focus());
     return form;
   }
+}
+
+function showText(place, { role, text }) {
+  if (role === "assistant") showMarkdown(place, text);
+  else place.textContent = text;
 }

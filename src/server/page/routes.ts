@@ -6,18 +6,23 @@
  */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { RecordEnv } from "../operation/record.ts";
+import announcer from "./announcer.js" with { type: "text" };
 import api from "./api.js" with { type: "text" };
 import chat from "./chat.js" with { type: "text" };
+import chatStyle from "./chat.css" with { type: "text" };
 import conversation from "./conversation.js" with { type: "text" };
 import element from "./element.js" with { type: "text" };
 import icon from "./icon.svg" with { type: "text" };
 import index from "./index.html" with { type: "text" };
+import markdown from "./markdown.js" with { type: "text" };
 import memory from "./memory.js" with { type: "text" };
 import messages from "./messages.js" with { type: "text" };
-import css from "./page.css" with { type: "text" };
+import messagesStyle from "./messages.css" with { type: "text" };
+import pageStyle from "./page.css" with { type: "text" };
 import reference from "./reference.html" with { type: "text" };
 import referenceStyle from "./reference.css" with { type: "text" };
 import referenceScript from "./reference.js" with { type: "text" };
+import theme from "./theme.js" with { type: "text" };
 import transcript from "./transcript.js" with { type: "text" };
 
 /** What a browser may do with the pages: load and ask this server, and nothing else. */
@@ -43,16 +48,21 @@ const TYPES: Readonly<Record<string, string>> = {
 export const PAGE_FILES: readonly (readonly [path: string, text: string, extension: string])[] = [
   ["/", index, "html"],
   ["/reference", reference, "html"],
+  ["/page/announcer.js", announcer, "js"],
   ["/page/api.js", api, "js"],
+  ["/page/chat.css", chatStyle, "css"],
   ["/page/chat.js", chat, "js"],
   ["/page/conversation.js", conversation, "js"],
   ["/page/element.js", element, "js"],
   ["/page/icon.svg", icon, "svg"],
+  ["/page/markdown.js", markdown, "js"],
   ["/page/memory.js", memory, "js"],
+  ["/page/messages.css", messagesStyle, "css"],
   ["/page/messages.js", messages, "js"],
-  ["/page/page.css", css, "css"],
+  ["/page/page.css", pageStyle, "css"],
   ["/page/reference.css", referenceStyle, "css"],
   ["/page/reference.js", referenceScript, "js"],
+  ["/page/theme.js", theme, "js"],
   ["/page/transcript.js", transcript, "js"],
 ];
 
