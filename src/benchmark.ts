@@ -10,6 +10,9 @@ import { ELEMENT_BYTES } from "./ops.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Session } from "./session.ts";
 
+/** Tokens that are read within this time of each other have come together. */
+const TOGETHER_MS = 1;
+
 /** What {@linkcode benchmark} measures. */
 export interface BenchmarkOptions {
   /** Tokens of the prompts whose reading is timed; 0 skips it. */
@@ -77,27 +80,35 @@ export interface BenchmarkReport {
   readonly decode: readonly DecodeResult[];
 }
 
-/** Runs the measurements; `progress` hears of each one before it starts. */
+/**
+ * Runs the measurements. `progress` hears of each repetition before it starts: what is measured,
+ * and which share of all is done.
+ */
 export async function benchmark(
   runtime: Runtime,
   options: BenchmarkOptions,
-  progress: (what: string) => void = () => {},
+  progress: (what: string, share: number) => void = () => {},
 ): Promise<BenchmarkReport> {
   const prefill: PrefillResult[] = [];
   const decode: DecodeResult[] = [];
-  if (!options.limits) progress("measuring the machine");
+  const batches = options.generate > 0 ? options.batches : [];
+  const measurements = (Number(options.prompt > 0) + batches.length) * options.depths.length;
+  const steps = measurements * options.repetitions;
+  let begun = 0;
+  const step = (what: string) => () => progress(what, begun++ / steps);
+  if (!options.limits) progress("measuring the machine", 0);
   const limits = options.limits ?? machineLimits(runtime);
-  progress("warming up");
+  progress("warming up", 0);
   await warmUp(runtime);
   for (const depth of options.depths) {
     if (options.prompt > 0) {
-      progress(`reading ${options.prompt} tokens at depth ${depth}`);
-      prefill.push(await timePrefill(runtime, depth, options, limits));
+      const told = step(`reading ${options.prompt} tokens at depth ${depth}`);
+      prefill.push(await timePrefill(runtime, depth, options, limits, told));
     }
-    for (const batch of options.generate > 0 ? options.batches : []) {
+    for (const batch of batches) {
       const sessions = batch === 1 ? "" : ` in each of ${batch} sessions`;
-      progress(`generating ${options.generate} tokens at depth ${depth}${sessions}`);
-      decode.push(await timeDecode(runtime, depth, batch, options, limits));
+      const told = step(`generating ${options.generate} tokens at depth ${depth}${sessions}`);
+      decode.push(await timeDecode(runtime, depth, batch, options, limits, told));
     }
   }
   const { instructionSet, threads } = runtime.backend;
@@ -156,9 +167,11 @@ async function timePrefill(
   depth: number,
   { prompt, repetitions }: BenchmarkOptions,
   limits: Limits,
+  told: () => void,
 ): Promise<PrefillResult> {
   const rates: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
+    told();
     await using session = await runtime.session();
     if (depth > 0) await session.append(tokens(runtime, depth), { logits: "none" });
     const start = performance.now();
@@ -178,6 +191,7 @@ async function timeDecode(
   batch: number,
   { generate, repetitions }: BenchmarkOptions,
   limits: Limits,
+  told: () => void,
 ): Promise<DecodeResult> {
   // The same sessions serve all repetitions: each goes a little deeper.
   await using stack = new AsyncDisposableStack();
@@ -190,11 +204,13 @@ async function timeDecode(
   const rates: number[] = [];
   const gaps: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
+    told();
+    const start = performance.now();
+    // The first token comes of the logits that there are: each of the others takes a pass.
     const times = await Promise.all(sessions.map((session) => tokenTimes(session, generate + 1)));
-    const first = Math.min(...times.map((one) => one[0]!));
     const last = Math.max(...times.map((one) => one.at(-1)!));
-    rates.push(batch * generate / (last - first) * 1000);
-    for (const one of times) gaps.push(...one.slice(1).map((time, i) => time - one[i]!));
+    rates.push(batch * generate / (last - start) * 1000);
+    for (const one of times) gaps.push(...tokenGaps(one.slice(1), start));
   }
   gaps.sort((a, b) => a - b);
   const rate = summarize(rates);
@@ -221,6 +237,24 @@ async function tokenTimes(session: Session, count: number): Promise<number[]> {
   const options = { maxTokens: count, temperature: 0, ignoreEos: true, lookahead: 16 };
   for await (const _ of session.generate(options)) times.push(performance.now());
   return times;
+}
+
+/**
+ * How long each token took. Tokens of short passes come several at a time: those share the time
+ * that passed since the ones before them.
+ */
+function tokenGaps(times: readonly number[], start: number): number[] {
+  const gaps: number[] = [];
+  let before = start;
+  for (let from = 0; from < times.length;) {
+    const next = times.findIndex((time, i) => i > from && time - times[i - 1]! > TOGETHER_MS);
+    const to = next === -1 ? times.length : next;
+    const came = times[to - 1]!;
+    gaps.push(...Array(to - from).fill((came - before) / (to - from)));
+    before = came;
+    from = to;
+  }
+  return gaps;
 }
 
 /** Parameters of the layers' matrices: a prompt's tokens need no logits, but for the last. */

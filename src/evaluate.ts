@@ -76,12 +76,14 @@ export function textTokens(text: string, runtime: Runtime, reference?: Runtime):
 
 /**
  * Reads windows of {@linkcode WINDOW} tokens, each from an empty state, and scores all tokens of a
- * window but the first. What is left at the end is dropped, unless it is all there is.
+ * window but the first. What is left at the end is dropped, unless it is all there is. `progress`
+ * hears which share is done.
  */
 export async function evaluate(
   runtime: Runtime,
   ids: readonly number[],
   reference?: Runtime,
+  progress: (share: number) => void = () => {},
 ): Promise<Evaluation> {
   const windows = Math.max(1, Math.floor(ids.length / WINDOW));
   const differences = new Differences();
@@ -102,6 +104,7 @@ export async function evaluate(
         referenceNats += negativeLogProbability(others[i]!, target);
         differences.add(others[i]!, predictions[i]!);
       }
+      progress((w + (start + piece.length) / window.length) / windows);
     }
   }
   const loss = lossOf(nats, tokens, bytes);
@@ -112,12 +115,14 @@ export async function evaluate(
 
 /**
  * Decodes: both models read the same tokens one by one, so that errors in the state can add up, and
- * are compared at each position; there is a bucket for every {@linkcode BUCKET} of them.
+ * are compared at each position; there is a bucket for every {@linkcode BUCKET} of them. `progress`
+ * hears which share is done.
  */
 export async function drift(
   runtime: Runtime,
   ids: readonly number[],
   reference: Runtime,
+  progress: (share: number) => void = () => {},
 ): Promise<DriftBucket[]> {
   await using session = await runtime.session();
   await using other = await reference.session();
@@ -128,6 +133,7 @@ export async function drift(
     const [prediction] = await predict(session, [id]);
     const [expected] = await predict(other, [id]);
     differences.add(expected!, prediction!);
+    progress((position + 1) / ids.length);
     const isLast = position + 1 === ids.length;
     if (!isLast && position + 1 < from + BUCKET) continue;
     buckets.push({ from, to: position, ...differences.summary() });

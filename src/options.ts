@@ -77,6 +77,8 @@ export interface RuntimeOptions {
   instructionSet?: string;
   /** Where models named "org/name" are kept (default `~/.cache/huggingface/hub`). */
   cacheFolder?: string;
+  /** Hears, while weights are loaded for longer than a moment, which share of them is: 0 to 1. */
+  progress?: (share: number) => void;
 }
 
 /** Options of {@linkcode Runtime.restore} and {@linkcode Session.fork}. */

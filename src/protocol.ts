@@ -159,6 +159,8 @@ export type EngineEvent =
 
 /** Messages from the Worker. */
 export type WorkerMessage =
+  /** Which share of the weights is loaded, 0 to 1; none comes where that is quick. */
+  | { readonly type: "loading"; readonly share: number }
   | {
     readonly type: "ready";
     readonly memory: MemoryReport;

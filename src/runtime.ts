@@ -136,7 +136,8 @@ export class Runtime implements AsyncDisposable {
     const opening = { ...waitOptions(options), store: options.store };
     const device = deviceOptions(options);
     await ensureLibrary(device.backend);
-    const engine = await EngineClient.start({ config, source, engine: settings, device });
+    const start = { config, source, engine: settings, device };
+    const engine = await EngineClient.start(start, options.progress);
     return new Runtime({ ...parts, engine, settings, opening });
   }
 

@@ -24,6 +24,9 @@ import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protoc
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
 const READER_GRACE_MS = 1;
 
+/** How often it is told how far the loading is. */
+const LOADING_TELL_MS = 50;
+
 /** Tokens of steps shorter than this are told together: each message leaves garbage behind. */
 const TELL_MS = 5;
 
@@ -46,7 +49,7 @@ async function run(start: StartMessage): Promise<OperatorTime[] | undefined> {
   const native = new NativeOps(device);
   const profile = start.engine.profile ? new Profile(native) : undefined;
   const ops = profile?.ops ?? native;
-  using loaded = loadEngine(ops, start.config, start.source, start.engine);
+  using loaded = loadEngine(ops, start.config, start.source, start.engine, tellLoading());
   profile?.clear();
   const { memory, weightsType, weightsFile, fingerprint } = loaded;
   const { library, instructionSet, threads } = device;
@@ -74,6 +77,17 @@ async function run(start: StartMessage): Promise<OperatorTime[] | undefined> {
       Atomics.wait(start.bell as any, 0, rung);
     }
   }
+}
+
+/** Tells now and then which share of the weights is loaded. */
+function tellLoading(): (share: number) => void {
+  let toldAt = performance.now();
+  return (share) => {
+    const now = performance.now();
+    if (now - toldAt < LOADING_TELL_MS) return;
+    toldAt = now;
+    post({ type: "loading", share });
+  };
 }
 
 /** Carries out all commands that have come. Returns false after `stop`. */

@@ -17,7 +17,7 @@ export interface Finished {
  * The arguments of a task of `deno.json`, up to and including the script: its permissions and no
  * others.
  */
-function taskArguments(task: string): string[] {
+export function taskArguments(task: string): string[] {
   const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`));
   const words: string[] = (tasks[task].command ?? tasks[task]).split(/\s+/);
   assertEquals(words[0], "deno");

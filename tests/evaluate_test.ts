@@ -73,11 +73,14 @@ Deno.test("evaluate() and drift() find no difference from the model itself", asy
   await using runtime = await loadFable({ sessions: 1 });
   await using same = await loadFable({ sessions: 1 });
   const ids = textTokens(Deno.readTextFileSync(CARD), runtime, same).slice(0, 700);
+  const shares: number[] = [];
   const { loss, perplexity, bitsPerByte, windows, tokens, reference } = await evaluate(
     runtime,
     ids,
     same,
+    (share) => shares.push(share),
   );
+  assertEquals(shares, Array.from({ length: 8 }, (_, i) => (i + 1) / 8));
   assertEquals([windows, tokens], [1, 511]);
   const none = { kl: { mean: 0, p99: 0 }, agreement: 1 };
   assertEquals(reference, { loss, perplexity, bitsPerByte, ...none });

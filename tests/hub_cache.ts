@@ -13,7 +13,7 @@ export const SHARD = "model-00001-of-00002.safetensors";
 export const LICENSE = "You may use it to test.\n";
 
 /** A hub that has the golden model, with a license and with files that nobody needs. */
-export function goldenHub(): HubStandIn {
+export function goldenHub(name: string = NAME): HubStandIn {
   const golden = ["config.json", "model.safetensors.index.json", SHARD, SHARD.replace("1-", "2-")];
   const encoder = new TextEncoder();
   return new HubStandIn({
@@ -22,7 +22,7 @@ export function goldenHub(): HubStandIn {
     "README.md": encoder.encode("# Tiny\n"),
     "pytorch_model.bin": new Uint8Array(100),
     "onnx/model.safetensors": new Uint8Array(100),
-  });
+  }, name);
 }
 
 /** A cache folder of a test's own. */

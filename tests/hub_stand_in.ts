@@ -43,7 +43,10 @@ export class HubStandIn implements AsyncDisposable {
   intercept: (request: Request, path: string) => Response | undefined = () => undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>) {
+  constructor(
+    files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>,
+    readonly name: string = NAME,
+  ) {
     this.files = new Map(Object.entries(files));
     this.entries = [...this.files].map(([path, bytes]) => entryOf(path, bytes));
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
@@ -90,7 +93,7 @@ export class HubStandIn implements AsyncDisposable {
     });
     const answer = this.intercept(request, pathname);
     if (answer) return answer;
-    const [api, file] = [`/api/models/${NAME}`, `/${NAME}/resolve/${this.commit}/`];
+    const [api, file] = [`/api/models/${this.name}`, `/${this.name}/resolve/${this.commit}/`];
     if (pathname.startsWith(`${api}/revision/`)) return this.#model();
     if (pathname === `${api}/tree/${this.commit}`) return this.#page(searchParams);
     if (pathname.startsWith(file)) return this.file(request, pathname.slice(file.length));
@@ -99,7 +102,7 @@ export class HubStandIn implements AsyncDisposable {
 
   #model(): Response {
     const { commit: sha, card: cardData } = this;
-    return Response.json({ _id: "1", id: NAME, sha, cardData, lastModified: "2025-01-01" });
+    return Response.json({ _id: "1", id: this.name, sha, cardData, lastModified: "2025-01-01" });
   }
 
   #page(query: URLSearchParams): Response {
@@ -107,7 +110,7 @@ export class HubStandIn implements AsyncDisposable {
     const next = start + PAGE;
     const headers = new Headers();
     if (next < this.entries.length) {
-      const address = `${this.url}/api/models/${NAME}/tree/${this.commit}?cursor=${next}`;
+      const address = `${this.url}/api/models/${this.name}/tree/${this.commit}?cursor=${next}`;
       headers.set("Link", `<${address}>; rel="next"`);
     }
     return Response.json(this.entries.slice(start, next), { headers });

@@ -53,6 +53,9 @@ Deno.test("contrail pull downloads a model that other commands find by its name"
   assertEquals(hub.seen.every(({ token }) => token === "Bearer hf_secret"), true);
   const offline = await home.run("pull", [NAME], { ...environment(hub), HF_HUB_OFFLINE: "1" });
   assertEquals(offline, { code: 0, stdout: `${home.snapshot}\n`, stderr: "" });
+  const json = await home.run("pull", [NAME, "--offline", "--json"]);
+  const facts = { model: NAME, commit: COMMIT, folder: home.snapshot };
+  assertEquals(JSON.parse(json.stdout), facts);
   const args = ["--model", NAME, "--token-ids", "1,2,3", "--max-tokens", "3", "--json"];
   const generated = await home.run("generate", args);
   assertEquals(generated.code, 0, generated.stderr);

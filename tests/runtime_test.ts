@@ -102,7 +102,11 @@ Deno.test("loadEngine() reports every byte when it takes memory, and frees it al
   for (const sessions of [1, 4]) {
     const options = engineOptions({ sessions }, config);
     {
-      using loaded = loadEngine(ops, config, { kind: "checkpoint", folder: FABLE }, options);
+      const shares: number[] = [];
+      const source = { kind: "checkpoint", folder: FABLE } as const;
+      using loaded = loadEngine(ops, config, source, options, (share) => shares.push(share));
+      assert(shares.length > 20 && shares.every((share, i) => i === 0 || share > shares[i - 1]!));
+      assertEquals(shares.at(-1), 1);
       const { weights, scratch, session } = loaded.memory;
       assertEquals(weights + scratch + session * sessions, ops.bytes);
       assert(weights > 0 && scratch > 0 && session > 0);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { messages } from "../src/cli/typed.ts";
+import { DROPPED, messages } from "../src/cli/typed.ts";
 
 Deno.test("messages() goes on with the next line after a backslash", async () => {
   const cases: [lines: string[], messages: string[], prompts: string[]][] = [
@@ -19,4 +19,12 @@ Deno.test("messages() goes on with the next line after a backslash", async () =>
     assertEquals(await Array.fromAsync(messages(read)), wanted);
     assertEquals(shown, prompts);
   }
+});
+
+Deno.test("messages() forgets what was begun where a line is dropped", async () => {
+  const left = ["a\\", DROPPED, "b", DROPPED] as const;
+  const lines = left.values();
+  let drops = 0;
+  const said = messages(() => Promise.resolve(lines.next().value), () => drops++);
+  assertEquals([await Array.fromAsync(said), drops], [["b"], 2]);
 });

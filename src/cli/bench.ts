@@ -10,12 +10,15 @@ import {
   type BenchmarkReport,
   type Rate,
 } from "../benchmark.ts";
+import type { Runtime } from "../runtime.ts";
 import { LEAST_BUDGET } from "../runtime_options.ts";
 import { flag, whole, wholes } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS, PROFILE_OPTION } from "./model_options.ts";
 import { bytesText } from "./output.ts";
 import { profileOf, profileText } from "./profile.ts";
+import { barText } from "./progress_bar.ts";
+import { ProgressLine } from "./progress_line.ts";
 
 export const benchCommand: Command = {
   summary: "Measure how fast a model reads and generates",
@@ -43,9 +46,8 @@ async function bench(args: CommandArguments): Promise<number> {
   // Nothing is evicted, and no repetition finds the states of the one before.
   const attentionBudget = Math.max(benchmarkDepth(options), LEAST_BUDGET);
   const sessions = Math.max(...options.batches);
-  const measured = { sessions, attentionBudget, prefixCache: 0 };
-  await using runtime = await loadModel(args, measured);
-  const report = await benchmark(runtime, options, console.error);
+  await using runtime = await loadModel(args, { sessions, attentionBudget, prefixCache: 0 });
+  const report = await measured(runtime, options);
   const profile = await profileOf(runtime);
   if (flag(args, "json")) {
     console.log(JSON.stringify({ ...report, ...(profile && { profile }) }, undefined, 2));
@@ -54,6 +56,17 @@ async function bench(args: CommandArguments): Promise<number> {
     console.log(parts.join("\n\n"));
   }
   return 0;
+}
+
+/** Measures, and shows how far that is: in a bar, or where nobody sees one in lines. */
+async function measured(runtime: Runtime, options: BenchmarkOptions): Promise<BenchmarkReport> {
+  using line = new ProgressLine();
+  let last = "";
+  return await benchmark(runtime, options, (what, share) => {
+    if (line.visible) line.show(`${barText(share)} ${what}`);
+    else if (what !== last) console.error(what);
+    last = what;
+  });
 }
 
 function benchmarkOptions(args: CommandArguments): BenchmarkOptions {

@@ -15,7 +15,7 @@ import { SAMPLING_OPTIONS, samplingOptions } from "./sampling_options.ts";
 import { messages, type ReadLine, terminalLines } from "./typed.ts";
 
 const GREETING = "A backslash at the end of a line goes on with the next; Ctrl-C ends an answer; " +
-  "/reset begins anew; /exit, Ctrl-D or Ctrl-C leaves.";
+  "/reset begins anew; Ctrl-D or /exit leaves.";
 
 export const chatCommand: Command = {
   summary: "Talk with a model, line by line",
@@ -39,7 +39,10 @@ async function chat(args: CommandArguments): Promise<number> {
   using interrupts = new Interrupts();
   const interactive = Deno.stdin.isTerminal();
   if (interactive) console.error(`${runtime.name}. ${GREETING}`);
-  const input = messages(interactive ? terminalLines() : pipedLines());
+  const input = messages(
+    interactive ? terminalLines() : pipedLines(),
+    () => console.error("\nCtrl-D or /exit leaves."),
+  );
   for (;;) {
     const line = await Promise.race([
       input.next().then(({ value }) => value ?? undefined),

@@ -8,6 +8,7 @@ import { readText } from "../read_text.ts";
 import { flag } from "./arguments.ts";
 import type { CommandArguments } from "./command.ts";
 import { loadModel } from "./model_options.ts";
+import { barText } from "./progress_bar.ts";
 import { ProgressLine } from "./progress_line.ts";
 
 /** Scores the questions of the file at `path` and prints what came of it. */
@@ -20,7 +21,7 @@ export async function evaluateChoices(args: CommandArguments, path: string): Pro
     return await scoreQuestions(
       runtime,
       questions,
-      (done) => line.show(`${done} of ${questions.length} questions`),
+      (done) => line.show(`${barText(done / questions.length)} of ${questions.length} questions`),
     );
   })();
   const facts = {

@@ -11,6 +11,8 @@ import { flag, text, whole } from "./arguments.ts";
 import { evaluateChoices } from "./choices.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS } from "./model_options.ts";
+import { barText } from "./progress_bar.ts";
+import { ProgressLine } from "./progress_line.ts";
 
 const DEFAULT_DRIFT = 10_000;
 
@@ -89,7 +91,10 @@ async function measure(
   driftTokens: number,
 ) {
   const ids = textTokens(content, runtime, reference);
-  const { windows, tokens, reference: other, ...loss } = await evaluate(runtime, ids, reference);
+  using line = new ProgressLine();
+  const told = (what: string) => (share: number) => line.show(`${barText(share)} ${what}`);
+  const evaluation = await evaluate(runtime, ids, reference, told("read"));
+  const { windows, tokens, reference: other, ...loss } = evaluation;
   const facts = {
     model: runtime.name,
     weights: runtime.weightsType,
@@ -99,7 +104,7 @@ async function measure(
   };
   if (!reference || !other) return facts;
   const decoded = ids.slice(0, driftTokens);
-  const buckets = await drift(runtime, decoded, reference);
+  const buckets = await drift(runtime, decoded, reference, told("decoded"));
   return {
     ...facts,
     against: {

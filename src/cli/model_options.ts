@@ -8,6 +8,7 @@ import { Runtime } from "../runtime.ts";
 import { bytes, choice, flag, number, present, text, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
 import { cacheFolder } from "./environment.ts";
+import { barText } from "./progress_bar.ts";
 import { ProgressLine } from "./progress_line.ts";
 
 /** Options of every command that loads a model. */
@@ -83,9 +84,14 @@ export async function loadModel(
   };
   const config = text(args, "random");
   using line = new ProgressLine();
-  line.show(`Loading ${config ?? model ?? "the small model"} …`);
-  if (config === undefined) return await Runtime.load(model ?? defaultModel(), options);
-  if (model === undefined) return await Runtime.random(config, options);
+  const name = config ?? model ?? "the small model";
+  line.show(`Loading ${name} …`);
+  const told = {
+    ...options,
+    progress: (share: number) => line.show(`${barText(share)} of ${name} loaded`),
+  };
+  if (config === undefined) return await Runtime.load(model ?? defaultModel(), told);
+  if (model === undefined) return await Runtime.random(config, told);
   throw new UsageError(`--model is "${model}" and --random is "${config}": pass one of them`);
 }
 

@@ -1,5 +1,5 @@
 /**
- * A line at the foot of the terminal that shows how far a download is.
+ * A line at the foot of the terminal that shows how much of something is done.
  *
  * @module
  */
@@ -9,7 +9,17 @@ import { ProgressLine } from "./progress_line.ts";
 
 const CELLS = 20;
 
-/** Draws on standard error, if that is a terminal. Disposing it clears the line. */
+/** A bar for a share of 0 to 1: `████░░░░  45%`. */
+export function barText(share: number): string {
+  const full = Math.floor(share * CELLS);
+  const bar = "█".repeat(full) + "░".repeat(CELLS - full);
+  return `${bar} ${`${Math.floor(share * 100)}%`.padStart(4)}`;
+}
+
+/**
+ * Shows how far a download is, on standard error, if that is a terminal. Disposing it clears the
+ * line.
+ */
 export class ProgressBar implements Disposable {
   readonly #line = new ProgressLine();
   #start: { time: number; bytes: number } | undefined;
@@ -36,10 +46,6 @@ export class ProgressBar implements Disposable {
 /** `████░░░░ 45% of 3.1 GB, 35.1 MB/s, model.safetensors`, with `speed` in bytes a second. */
 export function progressText({ path, bytes, totalBytes }: Progress, speed: number): string {
   const share = totalBytes > 0 ? bytes / totalBytes : 1;
-  const full = Math.floor(share * CELLS);
-  const bar = "█".repeat(full) + "░".repeat(CELLS - full);
-  const percent = `${Math.floor(share * 100)}%`.padStart(4);
-  return `${bar} ${percent} of ${bytesText(totalBytes)}, ${
-    bytesText(Math.round(speed))
-  }/s, ${path}`;
+  const rate = `${bytesText(Math.round(speed))}/s`;
+  return `${barText(share)} of ${bytesText(totalBytes)}, ${rate}, ${path}`;
 }

@@ -18,6 +18,7 @@ export const pullCommand: Command = {
     revision: { type: "string", value: "NAME", help: "branch, tag or commit (default main)" },
     offline: { type: "boolean", help: "only look for what was downloaded before" },
     yes: { type: "boolean", short: "y", help: "accept the model's license without being asked" },
+    json: { type: "boolean", help: "print one JSON object in place of the folder" },
   },
   example: "jet-ai/Jet-Nemotron-2B",
   run: pullModel,
@@ -28,7 +29,10 @@ async function pullModel(args: CommandArguments): Promise<number> {
   if (name === undefined || others.length > 0) {
     throw new UsageError(`${name === undefined ? "No" : "More than one"} model: pass one ORG/NAME`);
   }
-  console.log(await download(name, args));
+  const folder = await download(name, args);
+  // The last part of the folder's path is the commit that the revision was.
+  const facts = { model: name, commit: folder.split("/").at(-1), folder };
+  console.log(flag(args, "json") ? JSON.stringify(facts, undefined, 2) : folder);
   return 0;
 }
 

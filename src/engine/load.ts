@@ -33,16 +33,20 @@ export interface LoadedEngine extends Disposable {
   readonly fingerprint: string;
 }
 
-/** Loads a model and allocates the states of all sessions; a failure leaves nothing allocated. */
+/**
+ * Loads a model and allocates the states of all sessions; a failure leaves nothing allocated.
+ * `progress` hears which share of the weights is loaded.
+ */
 export function loadEngine(
   ops: MemoryOps,
   config: ModelConfig,
   source: ModelSource,
   options: EngineOptions,
+  progress?: (share: number) => void,
 ): LoadedEngine {
   using stack = new DisposableStack();
   const atStart = ops.bytes;
-  const loaded = loadWeights(ops, config, source, options);
+  const loaded = loadWeights(ops, config, source, options, progress);
   const weights = stack.use(loaded.weights);
   const weightBytes = ops.bytes - atStart;
   const { attentionBudget, attentionRead, prefillPiece, deltaChunk } = options;

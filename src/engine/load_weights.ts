@@ -9,6 +9,7 @@ import { WeightCache } from "../checkpoint/weight_cache.ts";
 import type { ModelConfig } from "../config.ts";
 import { CheckpointSource } from "../model/checkpoint_source.ts";
 import { RandomSource } from "../model/random_source.ts";
+import { ToldSource } from "../model/told_source.ts";
 import type { WeightType } from "../model/weight_types.ts";
 import { Weights, type WeightSource } from "../model/weights.ts";
 import { PACKED_LAYOUT } from "../ops.ts";
@@ -26,18 +27,23 @@ export interface LoadedWeights {
   readonly file: string | undefined;
 }
 
-/** Loads the weights of a model; nothing stays allocated when that fails. */
+/**
+ * Loads the weights of a model; nothing stays allocated when that fails. `progress` hears which
+ * share of them is loaded.
+ */
 export function loadWeights(
   ops: MemoryOps,
   config: ModelConfig,
   model: ModelSource,
   { weights: type, cache }: Pick<EngineOptions, "weights" | "cache">,
+  progress: (share: number) => void = () => {},
 ): LoadedWeights {
   using stack = new DisposableStack();
   const origin = model.kind === "random"
     ? randomOrigin(ops, config, model.seed)
     : checkpointOrigin(ops, config, model.folder, stack);
-  const { source, fingerprint } = origin;
+  const { fingerprint } = origin;
+  const source = new ToldSource(origin.source, config, progress);
   const made = (weights: Weights, file?: string) => ({ weights, fingerprint, file });
   if (cache === false) return made(new Weights(ops, config, source, type));
   const file = new WeightCache(cachePath(cache, origin, type), {
