@@ -9,9 +9,7 @@ import { tensorShapes } from "./model/tensor_shapes.ts";
 import { ELEMENT_BYTES } from "./ops.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Session } from "./session.ts";
-
-/** Tokens that are read within this time of each other have come together. */
-const TOGETHER_MS = 1;
+import { tokenGaps, tokenTimes } from "./token_times.ts";
 
 /** What {@linkcode benchmark} measures. */
 export interface BenchmarkOptions {
@@ -229,32 +227,6 @@ async function timeDecode(
     gb_s: gb,
     fraction_of_limit: gb / limits.read_gb_s,
   };
-}
-
-/** When each of a number of tokens came. */
-async function tokenTimes(session: Session, count: number): Promise<number[]> {
-  const times: number[] = [];
-  const options = { maxTokens: count, temperature: 0, ignoreEos: true, lookahead: 16 };
-  for await (const _ of session.generate(options)) times.push(performance.now());
-  return times;
-}
-
-/**
- * How long each token took. Tokens of short passes come several at a time: those share the time
- * that passed since the ones before them.
- */
-function tokenGaps(times: readonly number[], start: number): number[] {
-  const gaps: number[] = [];
-  let before = start;
-  for (let from = 0; from < times.length;) {
-    const next = times.findIndex((time, i) => i > from && time - times[i - 1]! > TOGETHER_MS);
-    const to = next === -1 ? times.length : next;
-    const came = times[to - 1]!;
-    gaps.push(...Array(to - from).fill((came - before) / (to - from)));
-    before = came;
-    from = to;
-  }
-  return gaps;
 }
 
 /** Parameters of the layers' matrices: a prompt's tokens need no logits, but for the last. */

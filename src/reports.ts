@@ -33,17 +33,23 @@ export interface EngineWork {
 
 /** How long the calls of an operator took together, for matrix products those with one matrix. */
 export interface OperatorTime {
+  /** Name, and for matrix products the type and shape of the matrix. */
   readonly operator: string;
+  /** Times that it was called. */
   readonly calls: number;
+  /** Milliseconds of all calls together. */
   readonly ms: number;
 }
 
 /** What runs a model: a kernel library, on so many threads. */
 export interface BackendReport {
+  /** Which of the libraries. */
   readonly name: Backend;
   /** Path of the library. */
   readonly library: string;
+  /** That its kernels use, such as `avx2`. */
   readonly instructionSet: string;
+  /** That share the work. */
   readonly threads: number;
 }
 

@@ -75,7 +75,7 @@ export class Runtime implements AsyncDisposable {
    *
    * @example
    * ```ts
-   * import { Runtime } from "./mod.ts";
+   * import { Runtime } from "@contrail/contrail";
    *
    * await using runtime = await Runtime.load("models/fable");
    * await using session = await runtime.session();

@@ -80,11 +80,16 @@ const CLIENT_CLOSED_REQUEST = 499;
  * `route`. Closing the runtime stays with the caller.
  *
  * @example
- * ```ts ignore
- * const runtime = await Runtime.load("models/fable");
+ * ```ts
+ * import { createServer, Runtime } from "@contrail/contrail";
+ * import { Hono } from "hono";
+ *
+ * await using runtime = await Runtime.load("models/fable");
  * const app = new Hono();
  * app.route("/llm", createServer(runtime));
- * Deno.serve(app.fetch);
+ * await using server = Deno.serve({ hostname: "127.0.0.1", port: 0 }, app.fetch);
+ * const response = await fetch(`http://127.0.0.1:${server.addr.port}/llm/v1/models`);
+ * console.log(await response.json());
  * ```
  */
 export function createServer(runtime: Runtime, options: ServerOptions = {}): Hono {

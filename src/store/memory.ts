@@ -35,7 +35,7 @@ interface Stored {
  *
  * @example
  * ```ts
- * import { MemoryStore } from "./src/store/memory.ts";
+ * import { MemoryStore } from "@contrail/contrail";
  *
  * await using store = new MemoryStore({ maxBytes: 256e6 });
  * await store.put("prefix/1", new Uint8Array([1, 2, 3]));

@@ -43,7 +43,7 @@ const SENT_SECONDS = 600;
  *
  * @example
  * ```ts
- * import { RedisStore } from "./src/store/redis.ts";
+ * import { RedisStore } from "@contrail/contrail";
  *
  * await using store = await RedisStore.open("redis://127.0.0.1:6379");
  * await store.put("session/7", new Uint8Array([1, 2, 3]), { keep: true });

@@ -68,7 +68,7 @@ type Row = Record<string, SQLOutputValue>;
  *
  * @example
  * ```ts
- * import { SqliteStore } from "./src/store/sqlite.ts";
+ * import { SqliteStore } from "@contrail/contrail";
  *
  * await using store = new SqliteStore("sessions.db", { maxBytes: 4e9 });
  * await store.put("session/7", new Uint8Array([1, 2, 3]), { keep: true });
