@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import OpenAI from "openai";
 import { createServer } from "../src/server/app.ts";
 import {
@@ -154,6 +161,17 @@ Deno.test("contrail keys adds, lists and removes keys", async () => {
   assertEquals((await readKeys(path)).map(({ name }) => name), ["bob"]);
   for (const wrong of [["add"], ["list", "x"], ["add", "x", "--scopes", "all"], ["add", "a b"]]) {
     assertEquals((await keys(...wrong)).code, 2, wrong.join(" "));
+  }
+  const absent = `${folder.path}/absent/keys`;
+  const missing: [args: string[], words: string][] = [
+    [["keys", "add", "bob"], `Cannot write ${absent}: there is no such folder`],
+    [["keys", "list"], `There is no file ${absent}: "contrail keys add" makes it`],
+    [["serve"], `There is no file ${absent}: "contrail keys add" makes it`],
+  ];
+  for (const [args, words] of missing) {
+    const { code, stderr } = await contrail([...args, "--keys", absent]);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, words);
   }
 });
 

@@ -36,7 +36,7 @@ async function changeKeys(args: CommandArguments): Promise<number> {
   if (path === undefined) throw new UsageError("There is no file: name one with --keys");
   if (rest.length > 0) throw new UsageError(`Unknown argument "${rest[0]}": pass one name`);
   if (action === "list" && name === undefined) {
-    list(await readKeys(path), flag(args, "json"));
+    list(await keysOf(path), flag(args, "json"));
   } else if (action === "add" && name !== undefined) {
     await add(args, path, name);
   } else if (action === "remove" && name !== undefined) {
@@ -56,7 +56,7 @@ async function add(args: CommandArguments, path: string, name: string): Promise<
     throw new Error(`${path} has a key named "${name}": remove it first, or choose another name`);
   }
   const made = newKey(name, scopes(args));
-  writeKeys(path, [...keys, made.key]);
+  put(path, [...keys, made.key]);
   if (flag(args, "json")) {
     console.log(JSON.stringify({ name, key: made.text, scopes: made.key.scopes }));
   } else {
@@ -66,10 +66,33 @@ async function add(args: CommandArguments, path: string, name: string): Promise<
 }
 
 async function remove(path: string, name: string): Promise<void> {
-  const keys = await readKeys(path);
+  const keys = await keysOf(path);
   const others = keys.filter((key) => key.name !== name);
   if (others.length === keys.length) throw new Error(`${path} has no key named "${name}"`);
-  writeKeys(path, others);
+  put(path, others);
+}
+
+function keysOf(path: string): Promise<ApiKey[]> {
+  return whereThere(path, () => readKeys(path));
+}
+
+/** Reads a file of keys, or says that there is none. */
+export async function whereThere<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Error(`There is no file ${path}: "contrail keys add" makes it`);
+  }
+}
+
+function put(path: string, keys: readonly ApiKey[]): void {
+  try {
+    writeKeys(path, keys);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Error(`Cannot write ${path}: there is no such folder; make it first`);
+  }
 }
 
 function list(keys: readonly ApiKey[], asJson: boolean): void {

@@ -7,6 +7,7 @@ import { KeyFile } from "../server/operation/key_file.ts";
 import type { ServeOptions } from "../server/serve.ts";
 import { bytes, flag, number, present, text, texts, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
+import { whereThere } from "./keys.ts";
 
 export const SERVER_OPTIONS: Readonly<Record<string, OptionHelp>> = {
   queue: {
@@ -70,7 +71,7 @@ export async function checkAccess(
   { hostname, keys }: ServeOptions,
   insecure: boolean,
 ): Promise<void> {
-  if (keys !== undefined) return await new KeyFile(keys).load();
+  if (keys !== undefined) return await whereThere(keys, () => new KeyFile(keys).load());
   if (insecure || hostname === undefined || isLoopback(hostname)) return;
   throw new UsageError(
     `On ${hostname}, other machines can use the server and nobody needs a key: pass --keys FILE, ` +
