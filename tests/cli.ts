@@ -82,7 +82,8 @@ export function contrailWith(
   return finished(denoCommand([run!, ...permissions, ...own, ...args], "null"));
 }
 
-async function finished(command: Deno.Command, input?: string): Promise<Finished> {
+/** Runs a command to its end, with text for its standard input. */
+export async function finished(command: Deno.Command, input?: string): Promise<Finished> {
   await using process = command.spawn();
   if (input !== undefined) {
     const writer = process.stdin.getWriter();

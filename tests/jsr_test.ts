@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { finished } from "./cli.ts";
 import { layOutJsr, reachable } from "../tools/jsr.ts";
 
 /** A folder that is removed at the end. */
@@ -24,13 +25,8 @@ async function runWith(folder: URL, code: string): Promise<{ success: boolean; t
     stdout: "piped",
     stderr: "piped",
   });
-  await using process = command.spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(code));
-  await writer.close();
-  const { success, stdout, stderr } = await process.output();
-  const decoder = new TextDecoder();
-  return { success, text: decoder.decode(stdout) + decoder.decode(stderr) };
+  const { code: status, stdout, stderr } = await finished(command, code);
+  return { success: status === 0, text: stdout + stderr };
 }
 
 Deno.test("layOutJsr() describes every file with its size and checksum", async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { finished } from "./cli.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 
@@ -22,12 +23,7 @@ export async function runModule(
     stdout: "piped",
     stderr: "piped",
   });
-  await using process = command.spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(code));
-  await writer.close();
-  const { code: status, stdout, stderr } = await process.output();
-  const decoder = new TextDecoder();
-  assertEquals([status, decoder.decode(stderr)], [0, ""]);
-  return decoder.decode(stdout);
+  const { code: status, stdout, stderr } = await finished(command, code);
+  assertEquals([status, stderr], [0, ""]);
+  return stdout;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 import type { ModelConfig } from "../config.ts";
-import type { Tensor } from "../ops.ts";
 import { tensorShapes } from "./tensor_shapes.ts";
 import type { WeightSource } from "./weights.ts";
 
@@ -25,14 +24,9 @@ export class ToldSource implements WeightSource {
     return this.#source.type(name, shape);
   }
 
-  load(
-    out: Tensor,
-    name: string,
-    shape: readonly number[],
-    firstRow: number,
-    rowStep: number,
-  ): void {
-    this.#source.load(out, name, shape, firstRow, rowStep);
+  load(...args: Parameters<WeightSource["load"]>): void {
+    const [, , shape, , rowStep] = args;
+    this.#source.load(...args);
     this.#loaded += count(shape) / rowStep;
     this.#progress(Math.min(this.#loaded / this.#total, 1));
   }

@@ -2,19 +2,29 @@
 {
   const KEY = "contrail-theme";
   const root = document.documentElement;
-  const show = (theme) => root.dataset.theme = theme ?? "system";
+  const select = document.createElement("select");
+  const show = (theme) => {
+    root.dataset.theme = theme ?? "system";
+    select.value = root.dataset.theme;
+  };
+  select.id = "theme";
+  select.ariaLabel = "Theme";
+  for (const name of ["System", "Light", "Dark"]) select.add(new Option(name, name.toLowerCase()));
+  select.onchange = () => {
+    localStorage.setItem(KEY, select.value);
+    show(select.value);
+  };
   show(localStorage.getItem(KEY));
+  // Another tab has chosen.
   addEventListener("storage", ({ key, newValue }) => {
-    if (key !== KEY) return;
-    show(newValue);
-    document.getElementById("theme").value = root.dataset.theme;
+    if (key === KEY) show(newValue);
   });
   addEventListener("DOMContentLoaded", () => {
-    const choice = document.getElementById("theme");
-    choice.value = root.dataset.theme;
-    choice.onchange = () => {
-      localStorage.setItem(KEY, choice.value);
-      show(choice.value);
-    };
+    const label = document.createElement("label");
+    const name = document.createElement("span");
+    label.className = "theme";
+    name.textContent = "Theme";
+    label.append(name, select);
+    document.querySelector("header").append(label);
   });
 }
