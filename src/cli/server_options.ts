@@ -29,6 +29,11 @@ export const SERVER_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "N",
     help: "requests a minute for each key, or for all without keys (default: any)",
   },
+  "max-tokens": {
+    type: "string",
+    value: "N",
+    help: "most tokens of an answer, whatever is asked for (default: any)",
+  },
   "max-body": { type: "string", value: "BYTES", help: "of a request (default 4MiB)" },
   "idle-timeout": {
     type: "string",
@@ -57,6 +62,7 @@ export function serverOptions(args: CommandArguments): ServeOptions {
     keys: text(args, "keys"),
     cors: texts(args, "cors").map(origin),
     requestsPerMinute: whole(args, "rate-limit", 1),
+    maxTokens: whole(args, "max-tokens", 1),
     maxBodyBytes: bytes(args, "max-body"),
     resumeWindow: seconds(args, "resume-window"),
     grace: seconds(args, "drain"),

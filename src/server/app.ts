@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly cors?: readonly string[];
   /** Requests that each key may send a minute; without keys, all clients together. */
   readonly requestsPerMinute?: number;
+  /** Most tokens of one answer, whatever the request asks for (default: as many as it does). */
+  readonly maxTokens?: number;
   /** A file that `contrail keys` writes: who has no key of it is turned away. */
   readonly keys?: string;
   /** Once aborted, new requests are answered with 503, and running ones go on. */
@@ -106,6 +108,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     shutdown: signal,
     log: (message: string) => log({ level: "error", event: "failure", message }),
     responses: new KeptResponses(),
+    maxTokens: options.maxTokens,
   };
   const app = new OpenAPIHono<RecordEnv>();
   const ended = (record: RequestRecord) => log(requestEntry(record, options.logPrompts ?? false));

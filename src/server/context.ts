@@ -22,4 +22,6 @@ export interface ServerContext {
   readonly metrics: ServerMetrics;
   readonly record: RequestRecord;
   readonly responses: KeptResponses;
+  /** Most tokens of one answer, where the operator has set it. */
+  readonly maxTokens: number | undefined;
 }

@@ -98,7 +98,7 @@ function planOf(server: ServerContext, body: ResponseBody): Plan {
     : tool_choice;
   const tools = chatTools(body) as Parameters<typeof forcedCalls>[0]["tools"];
   const grammar = forcedCalls({ tools, tool_choice: choice, response_format });
-  const [planned] = planChoices(runtime, { ...body, response_format }, [conversation.tokens], {
+  const [planned] = planChoices(server, { ...body, response_format }, [conversation.tokens], {
     ...(maxTokens ? { maxTokens } : {}),
     ...(grammar ? { grammar } : {}),
   });
