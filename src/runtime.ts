@@ -28,6 +28,7 @@ import type { EngineOptions, ModelSource } from "./protocol.ts";
 import { deviceOptions, engineOptions, waitOptions } from "./runtime_options.ts";
 import type { Session } from "./session.ts";
 import { type OpenerParts, SessionOpener } from "./session_opener.ts";
+import type { SnapshotStore } from "./store/store.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 /** Tokens of a generation that has no other limit. */
@@ -220,9 +221,9 @@ export class Runtime implements AsyncDisposable {
     return this.#sessions.restore(bytes, options);
   }
 
-  /** Whether sessions can have names: the runtime has a store. */
-  get keepsSessions(): boolean {
-    return this.#sessions.keeps;
+  /** Where sessions with a name are kept, if anywhere. */
+  get store(): SnapshotStore | undefined {
+    return this.#sessions.store;
   }
 
   /** The sessions that have a name: those that are open here, and those in the store. */
@@ -237,6 +238,15 @@ export class Runtime implements AsyncDisposable {
    */
   storedSession(id: string): Promise<Uint8Array<ArrayBuffer>> {
     return this.#sessions.stored(id);
+  }
+
+  /**
+   * Frees the slot of a session with a name, whose state is then in the store.
+   *
+   * @throws {SessionError} It is in use, or not there.
+   */
+  parkSession(id: string): Promise<void> {
+    return this.#sessions.park(id);
   }
 
   /**

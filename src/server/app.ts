@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly requestsPerMinute?: number;
   /** Most tokens of one answer, whatever the request asks for (default: as many as it does). */
   readonly maxTokens?: number;
+  /** Sessions that each key may have in the store; without keys, all clients together. */
+  readonly sessionsPerKey?: number;
   /** A file that `contrail keys` writes: who has no key of it is turned away. */
   readonly keys?: string;
   /** Once aborted, new requests are answered with 503, and running ones go on. */
@@ -109,6 +111,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     log: (message: string) => log({ level: "error", event: "failure", message }),
     responses: new KeptResponses(),
     maxTokens: options.maxTokens,
+    sessionsPerKey: options.sessionsPerKey,
   };
   const app = new OpenAPIHono<RecordEnv>();
   const ended = (record: RequestRecord) => log(requestEntry(record, options.logPrompts ?? false));
