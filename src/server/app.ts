@@ -109,7 +109,7 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     draining,
     shutdown: signal,
     log: (message: string) => log({ level: "error", event: "failure", message }),
-    responses: new KeptResponses(),
+    responses: new KeptResponses(runtime),
     maxTokens: options.maxTokens,
     sessionsPerKey: options.sessionsPerKey,
   };
