@@ -4,11 +4,11 @@
  * this process.
  *
  * ```sh
- * flags=--gc-global,--min-semi-space-size=16,--max-semi-space-size=16
+ * flags=--heap-growing-percent=25,--min-semi-space-size=4,--max-semi-space-size=4
  * deno run --allow-all --v8-flags=$flags bench/disconnects.ts [SECONDS] [SEED]
  * ```
  *
- * With these flags, those of the server's task, V8 collects all garbage each time.
+ * The flags are those of the server's task.
  *
  * @module
  */
