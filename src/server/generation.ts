@@ -102,7 +102,17 @@ export function mostTokens(
  * Generates all choices, each in a session of its own. Leaving the loop ends them and frees their
  * sessions.
  */
-export async function* runChoices(
+export function runChoices(
+  server: ServerContext,
+  plans: readonly ChoicePlan[],
+  signal: AbortSignal,
+): AsyncGenerator<ChoicePrompt | ChoiceToken, void, void> {
+  // Most requests have one, and need nobody to choose between several.
+  if (plans.length === 1) return runChoice(server, plans[0]!, 0, signal);
+  return runTogether(server, plans, signal);
+}
+
+async function* runTogether(
   server: ServerContext,
   plans: readonly ChoicePlan[],
   signal: AbortSignal,
