@@ -106,10 +106,7 @@ export class Runtime implements AsyncDisposable {
     );
   }
 
-  /**
-   * Makes a model of the shape of `configPath` with random weights, to measure speed and memory
-   * with.
-   */
+  /** Makes a model of the shape of `configPath` with random weights, to measure with. */
   static async random(
     configPath: string,
     options: RuntimeOptions & { seed?: number } = {},
@@ -258,10 +255,7 @@ export class Runtime implements AsyncDisposable {
     return this.#sessions.delete(id);
   }
 
-  /**
-   * Token ids that end a generation: those of the configuration, and the chat template's end of a
-   * turn.
-   */
+  /** Token ids that end a generation: those configured, and the chat template's end of a turn. */
   get endTokens(): readonly number[] {
     const configured = [...this.config.endTokens, ...this.generation?.endTokens ?? []];
     return this.tokenizer ? chatEndTokens(this.tokenizer, configured) : [...new Set(configured)];

@@ -20,10 +20,12 @@ export function endOf(c: Context, server: ServerContext): AbortSignal {
 
 /**
  * Responds with each value that `produce` makes as one event, of its `type` if it has one, then
- * `[DONE]`. Values that are there at the same time are one chunk of the body; of a stream that can be
- * gone on with, each is one, as its events are numbered. What fails before the first value is thrown, so that it still gets a status of its own;
+ * `[DONE]`. What fails before the first value is thrown, so that it still gets a status of its own;
  * a later failure becomes the last event. The signal that `produce` gets is aborted when the client
  * goes away or the server goes down; when the client is gone, its generator is closed.
+ *
+ * Values that are there at the same time are one chunk of the body. Of a resumable stream, each is
+ * one, as its chunks are numbered.
  *
  * Values are made as the client reads them, so one that stalls holds back its own generation and no
  * memory but that of a chunk.

@@ -30,7 +30,6 @@ export interface ResponsePlan {
 }
 
 /** Checks a body. Throws an {@linkcode ApiError} that names what is wrong. */
-
 export async function planOf(server: ServerContext, body: ResponseBody): Promise<ResponsePlan> {
   const { runtime } = server;
   checkBackground(body);
