@@ -47,6 +47,8 @@ async function overHttp(url: string): Promise<number> {
       prompt,
       max_tokens: tokens,
       ignore_eos: true,
+      // Without a tokenizer, a token has no text to tell.
+      ...(values.random === undefined ? {} : { logprobs: 0 }),
       stream: true,
       stream_options: { include_usage: true },
     }),
