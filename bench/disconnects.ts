@@ -4,8 +4,11 @@
  * this process.
  *
  * ```sh
- * deno run --allow-all bench/disconnects.ts [SECONDS] [SEED]
+ * flags=--heap-growing-percent=25,--min-semi-space-size=4,--max-semi-space-size=4
+ * deno run --allow-all --v8-flags=$flags bench/disconnects.ts [SECONDS] [SEED]
  * ```
+ *
+ * The flags are those of the server's task.
  *
  * @module
  */
@@ -19,11 +22,11 @@ await using runtime = await Runtime.load(fable, { sessions: 8, prefixCache: 2 **
 const { whole, left, refused, health, resident } = await visit(runtime, seed, seconds * 1000);
 const sorted = health.toSorted((a, b) => a - b);
 const quantile = (part: number) => sorted[Math.floor(part * (sorted.length - 1))]!.toFixed(1);
-const [early, late] = resident.map((bytes) => (bytes / 2 ** 20).toFixed(1));
+const mebibytes = resident.map((bytes) => (bytes / 2 ** 20).toFixed(0)).join(", ");
 console.log(
   `${whole} answers were read to their end, ${left} were left, ${refused.length} refused`,
 );
 console.log(
-  `every slot is free; resident memory ${early} MiB after a tenth, ${late} MiB at the end`,
+  `every slot is free; resident memory every 15 s, MiB: ${mebibytes}`,
 );
 console.log(`/health: p50 ${quantile(0.5)} ms, p99 ${quantile(0.99)} ms, of ${sorted.length}`);

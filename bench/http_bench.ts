@@ -3,20 +3,21 @@
  * mod.ts.
  *
  * ```sh
- * deno run --allow-all bench/http_bench.ts [--random CONFIG.json] [--tokens N] [--repetitions N]
+ * deno run --allow-all bench/http_bench.ts [--random CONFIG.json --weights TYPE] [--tokens N]
  * ```
  *
  * @module
  */
 import { parseArgs } from "node:util";
-import { createServer, Runtime } from "../mod.ts";
+import { createServer, Runtime, type RuntimeOptions } from "../mod.ts";
 import { Loopback } from "../tests/http.ts";
 
 const { values } = parseArgs({
   options: {
     random: { type: "string" },
     tokens: { type: "string", default: "1000" },
-    repetitions: { type: "string", default: "7" },
+    weights: { type: "string", default: "auto" },
+    repetitions: { type: "string", default: "9" },
   },
 });
 const tokens = Number(values.tokens);
@@ -46,6 +47,8 @@ async function overHttp(url: string): Promise<number> {
       prompt,
       max_tokens: tokens,
       ignore_eos: true,
+      // Without a tokenizer, a token has no text to tell.
+      ...(values.random === undefined ? {} : { logprobs: 0 }),
       stream: true,
       stream_options: { include_usage: true },
     }),
@@ -70,9 +73,10 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
+const settings = { sessions: 1, weights: values.weights } as RuntimeOptions;
 await using runtime = values.random === undefined
-  ? await Runtime.load(fable, { sessions: 1 })
-  : await Runtime.random(values.random, { sessions: 1 });
+  ? await Runtime.load(fable, settings)
+  : await Runtime.random(values.random, settings);
 await using server = new Loopback(createServer(runtime));
 const rates: { direct: number[]; http: number[] } = { direct: [], http: [] };
 await direct(runtime);

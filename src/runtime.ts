@@ -28,6 +28,7 @@ import type { EngineOptions, ModelSource } from "./protocol.ts";
 import { deviceOptions, engineOptions, waitOptions } from "./runtime_options.ts";
 import type { Session } from "./session.ts";
 import { type OpenerParts, SessionOpener } from "./session_opener.ts";
+import type { SnapshotStore } from "./store/store.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 /** Tokens of a generation that has no other limit. */
@@ -105,10 +106,7 @@ export class Runtime implements AsyncDisposable {
     );
   }
 
-  /**
-   * Makes a model of the shape of `configPath` with random weights, to measure speed and memory
-   * with.
-   */
+  /** Makes a model of the shape of `configPath` with random weights, to measure with. */
   static async random(
     configPath: string,
     options: RuntimeOptions & { seed?: number } = {},
@@ -221,9 +219,9 @@ export class Runtime implements AsyncDisposable {
     return this.#sessions.restore(bytes, options);
   }
 
-  /** Whether sessions can have names: the runtime has a store. */
-  get keepsSessions(): boolean {
-    return this.#sessions.keeps;
+  /** Where sessions with a name are kept, if anywhere. */
+  get store(): SnapshotStore | undefined {
+    return this.#sessions.store;
   }
 
   /** The sessions that have a name: those that are open here, and those in the store. */
@@ -241,6 +239,15 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
+   * Frees the slot of a session with a name, whose state is then in the store.
+   *
+   * @throws {SessionError} It is in use, or not there.
+   */
+  parkSession(id: string): Promise<void> {
+    return this.#sessions.park(id);
+  }
+
+  /**
    * Takes a session that is open nowhere out of the store.
    *
    * @throws {SessionError} It is in use, or not there.
@@ -249,10 +256,7 @@ export class Runtime implements AsyncDisposable {
     return this.#sessions.delete(id);
   }
 
-  /**
-   * Token ids that end a generation: those of the configuration, and the chat template's end of a
-   * turn.
-   */
+  /** Token ids that end a generation: those configured, and the chat template's end of a turn. */
   get endTokens(): readonly number[] {
     const configured = [...this.config.endTokens, ...this.generation?.endTokens ?? []];
     return this.tokenizer ? chatEndTokens(this.tokenizer, configured) : [...new Set(configured)];

@@ -65,9 +65,9 @@ export class SessionOpener {
     };
   }
 
-  /** Whether there is a store. */
-  get keeps(): boolean {
-    return this.#places !== undefined;
+  /** Where sessions are kept, if anywhere. */
+  get store(): SnapshotStore | undefined {
+    return this.#parts.store;
   }
 
   /** Slots in use, and those that wait for one. */
@@ -95,6 +95,16 @@ export class SessionOpener {
   /** Opens a session with the state of a snapshot. */
   async restore(bytes: Uint8Array, options: ForkOptions): Promise<Session> {
     return await this.#openNew({ type: "restore", bytes: new Uint8Array(bytes).buffer }, options);
+  }
+
+  /** Sees to it that a session has no slot. */
+  async park(id: string): Promise<void> {
+    const here = this.#sessions.named.find((session) => session.id === id);
+    if (here) return await here.park();
+    await this.#at(id, async (place) => {
+      if (!await place.exists()) throw absent(id);
+      await place.release();
+    });
   }
 
   /** Takes a session that is not open out of the store. */

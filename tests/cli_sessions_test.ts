@@ -71,7 +71,7 @@ Deno.test("contrail tells wrong options of sessions and stores with status 2", a
     [["info", "--memory", "1GB", "--sessions", "2"], "--sessions and --memory are both given"],
     [["chat", "--prefix-cache", "x"], '--prefix-cache is "x"'],
     [["serve", "--store", "redis:secret@host"], "The store is wrong: pass memory, sqlite:PATH"],
-    [["serve", "--store-bytes", "1MB"], "without a store"],
+    [["serve", "--store", "none", "--store-bytes", "1MB"], "without a store"],
     [["generate", "--save", "file"], "No prompt"],
   ];
   const run = async ([args, words]: typeof wrong[number]) => {

@@ -12,6 +12,7 @@ import { allSessionsAreFree } from "./sessions.ts";
 const CLIENTS = 64;
 const PATHS = ["/v1/completions", "/v1/chat/completions", "/v1/responses"];
 const HEALTH_EVERY_MS = 50;
+const MEMORY_EVERY_MS = 15_000;
 
 /** What came of the clients. */
 export interface Visits {
@@ -22,8 +23,8 @@ export interface Visits {
   readonly refused: readonly number[];
   /** Milliseconds that each look at `/health` took. */
   readonly health: readonly number[];
-  /** Bytes of resident memory: after the first tenth of the time, and at the end. */
-  readonly resident: readonly [early: number, late: number];
+  /** Bytes of resident memory, every 15 s. */
+  readonly resident: readonly number[];
 }
 
 /** Lets 64 clients of this seed ask for so many milliseconds; waits until all slots are free. */
@@ -32,7 +33,8 @@ export async function visit(runtime: Runtime, seed: number, duration: number): P
   const end = performance.now() + duration;
   const counts = { whole: 0, left: 0 };
   const refused: number[] = [];
-  const early = delay(duration / 10).then(() => Deno.memoryUsage().rss);
+  const resident: number[] = [];
+  const look = setInterval(() => resident.push(Deno.memoryUsage().rss), MEMORY_EVERY_MS);
   const health = watchHealth(server.url, end);
   await Promise.all(Array.from({ length: CLIENTS }, async (_, client) => {
     const random = new Random(seed * CLIENTS + client);
@@ -44,7 +46,7 @@ export async function visit(runtime: Runtime, seed: number, duration: number): P
     }
   }));
   await allSessionsAreFree(runtime);
-  const resident = [await early, Deno.memoryUsage().rss] as const;
+  clearInterval(look);
   return { ...counts, refused, health: await health, resident };
 }
 

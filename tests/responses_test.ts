@@ -1,13 +1,17 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Hono } from "hono";
 import OpenAI from "openai";
 import { createServer } from "../src/server/app.ts";
-import { KeptResponses } from "../src/server/responses/kept.ts";
+import { SqliteStore } from "../src/store/sqlite.ts";
 import { loadFable } from "./fable.ts";
 import { ask, chunks, type Json, Loopback, post } from "./http.ts";
+import { allSessionsAreFree } from "./sessions.ts";
+import { Folder } from "./stores.ts";
 
 const RESPONSES = "/v1/responses";
 const GREEDY = { temperature: 0, max_output_tokens: 12 };
 const INPUT = "Tell me a story about a fox.";
+const NEXT = { ...GREEDY, input: "And then?" };
 const USER = [{ role: "user", content: INPUT }];
 const LOOK = {
   type: "function" as const,
@@ -185,21 +189,84 @@ Deno.test("createResponse() names the parameter when a body is wrong", async () 
   }
 });
 
-Deno.test("KeptResponses forgets those that were used longest ago when there are many", () => {
-  const kept = new KeptResponses();
-  const tokens = Array.from({ length: 2 ** 20 }, () => 0);
-  const add = (id: string) => kept.add({ id, answer: {}, preamble: "", messages: [], tokens });
-  for (const id of ["a", "b", "c", "d"]) add(id);
-  assert(kept.get("a"));
-  add("e");
-  assertEquals(["a", "b", "c", "d", "e"].map((id) => kept.get(id) !== undefined), [
-    true,
-    false,
-    true,
-    true,
-    true,
-  ]);
-  assertEquals([kept.delete("a"), kept.delete("a"), kept.delete("b")], [true, false, false]);
-  add("f");
-  assert(kept.get("c"));
+Deno.test("createResponse() goes on after a restart, and computes only what is new", async () => {
+  await using folder = new Folder();
+  const path = `${folder.path}/store.db`;
+  const first = await served(path, async (app) => {
+    const first = await ask(app, RESPONSES, { ...GREEDY, input: INPUT });
+    return {
+      ...first,
+      next: await ask(app, RESPONSES, { ...NEXT, previous_response_id: first.id }),
+    };
+  });
+  const { again, next } = await served(path, async (app) => ({
+    again: await (await app.request(`${RESPONSES}/${first.id}`)).json(),
+    next: await ask(app, RESPONSES, { ...NEXT, previous_response_id: first.id }),
+  }));
+  assertEquals({ ...again, next: first.next }, first);
+  assertEquals(textOf(next), textOf(first.next));
+  // All but the last token, whose state nobody has asked for.
+  const { cached_tokens } = next.usage.input_tokens_details;
+  assert(cached_tokens >= first.usage.total_tokens - 1, `${cached_tokens} were not computed`);
 });
+
+Deno.test("OpenAI looks at a response in the background, and cancels it", async () => {
+  await using runtime = await loadFable({ sessions: 1 });
+  await using server = new Loopback(createServer(runtime));
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
+  const request = { model: "fable", input: INPUT, background: true };
+  const short = await client.responses.create({ ...request, max_output_tokens: 4 });
+  assertEquals([short.status, short.output.length], ["queued", 0]);
+  const ended = await settled(client, short.id);
+  assertEquals([ended.status, ended.usage!.output_tokens], ["incomplete", 4]);
+  const endless = { ...request, max_output_tokens: 100_000, ignore_eos: true };
+  const long = await client.responses.create(endless);
+  const waiting = await client.responses.create(endless);
+  while ((await client.responses.retrieve(long.id)).status === "queued");
+  const cancelled: Json = await client.responses.cancel(long.id);
+  assertEquals(cancelled.status, "cancelled");
+  assertEquals(cancelled.output[0].status, "incomplete");
+  assert(cancelled.usage.output_tokens > 0);
+  for (const again of [client.responses.cancel(long.id), client.responses.retrieve(long.id)]) {
+    const { status, output } = await again;
+    assertEquals([status, output], [cancelled.status, cancelled.output]);
+  }
+  await client.responses.delete(waiting.id);
+  await assertRejects(() => client.responses.retrieve(waiting.id), OpenAI.NotFoundError);
+  await allSessionsAreFree(runtime);
+  for (const wrong of [{ store: false }, { stream: true }]) {
+    const { error } = await ask(createServer(runtime), RESPONSES, { ...request, ...wrong });
+    assertEquals(error.param, "background");
+  }
+});
+
+Deno.test("OpenAI cancels a response that is streamed", async () => {
+  await using runtime = await loadFable({ sessions: 1 });
+  await using server = new Loopback(createServer(runtime));
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
+  const endless = { model: "fable", input: INPUT, ignore_eos: true, max_output_tokens: 100_000 };
+  let cancelling: Promise<Json> | undefined;
+  let last: Json;
+  for await (const event of await client.responses.create({ ...endless, stream: true })) {
+    last = event;
+    if (event.type === "response.created") cancelling = client.responses.cancel(event.response.id);
+  }
+  assertEquals([last.type, last.response.status], ["response.incomplete", "cancelled"]);
+  assertEquals(await cancelling, last.response);
+  await assertRejects(() => client.responses.cancel(last.response.id), OpenAI.BadRequestError);
+});
+
+/** Does `work` with a server of its own, whose store is in this file. */
+async function served<T>(path: string, work: (app: Hono) => Promise<T>): Promise<T> {
+  await using store = new SqliteStore(path);
+  await using runtime = await loadFable({ store });
+  return await work(createServer(runtime));
+}
+
+/** A response once it has ended. */
+async function settled(client: OpenAI, id: string) {
+  for (;;) {
+    const response = await client.responses.retrieve(id);
+    if (response.status !== "queued" && response.status !== "in_progress") return response;
+  }
+}

@@ -2,9 +2,10 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { createServer } from "../src/server/app.ts";
 import { createKey, writeKeys } from "../src/server/operation/api_keys.ts";
 import { RateLimit } from "../src/server/operation/rate_limit.ts";
+import { MemoryStore } from "../src/store/memory.ts";
 import { contrail } from "./contrail.ts";
 import { loadFable } from "./fable.ts";
-import { type Json, Loopback, post } from "./http.ts";
+import { ask, type Json, Loopback, post } from "./http.ts";
 import { sessionIsFree, watched } from "./sessions.ts";
 import { Folder } from "./stores.ts";
 
@@ -48,6 +49,49 @@ Deno.test("createServer() counts the requests of each key", async () => {
   assert(Number(refused.headers.get("Retry-After")) >= 1);
   assertEquals((await ask(1)).status, 200);
   assertEquals((await app.request("/health")).status, 200);
+});
+
+Deno.test("createServer() ends an answer that has no limit at the trained length", async () => {
+  await using store = new MemoryStore();
+  await using runtime = await loadFable({ store });
+  const app = createServer(runtime);
+  const { maxPositions } = runtime.config;
+  const input = "word ".repeat(maxPositions - 60);
+  const messages = [{ role: "user", content: input }];
+  const chat = await ask(app, "/v1/chat/completions", { messages, ignore_eos: true });
+  assertEquals(chat.usage.total_tokens, maxPositions);
+  assertEquals(chat.choices[0].finish_reason, "length");
+  const response = await ask(app, "/v1/responses", { input, ignore_eos: true });
+  assertEquals(response.usage.total_tokens, maxPositions);
+  assertEquals(response.incomplete_details, { reason: "max_output_tokens" });
+  await ask(app, "/v1/sessions", { id: "a" });
+  await ask(app, "/v1/sessions/a/append", { text: input });
+  const generated = await ask(app, "/v1/sessions/a/generate", { ignore_eos: true });
+  assertEquals([generated.position, generated.finish_reason], [maxPositions, "length"]);
+  const beyond = { messages: [{ role: "user", content: input.repeat(2) }] };
+  for (
+    const [path, body] of [
+      ["/v1/chat/completions", beyond],
+      ["/v1/sessions/a/generate", {}],
+    ] as const
+  ) {
+    const refused = await ask(app, path, body);
+    assertEquals(refused.error.code, "context_length_exceeded");
+    assert(!("error" in await ask(app, path, { ...body, max_tokens: 1 })));
+  }
+});
+
+Deno.test("createServer() gives no answer more tokens than maxTokens", async () => {
+  await using runtime = await loadFable();
+  const app = createServer(runtime, { maxTokens: 3 });
+  for (const max_tokens of [undefined, 2, 50]) {
+    const { choices, usage } = await ask(app, COMPLETIONS, { ...ENDLESS, max_tokens });
+    assertEquals(choices[0].finish_reason, "length");
+    assertEquals(usage.completion_tokens, Math.min(max_tokens ?? 3, 3));
+  }
+  const messages = [{ role: "user", content: "Hello" }];
+  const chat = await ask(app, "/v1/chat/completions", { messages, ignore_eos: true });
+  assertEquals(chat.usage.completion_tokens, 3);
 });
 
 Deno.test("createServer() answers with 429 when too many wait for a session", async () => {

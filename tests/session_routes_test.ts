@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Hono } from "hono";
 import { createServer } from "../src/server/app.ts";
+import { createKey, writeKeys } from "../src/server/operation/api_keys.ts";
 import { MemoryStore } from "../src/store/memory.ts";
 import { GREEDY_IDS, loadFable, PROMPT_IDS } from "./fable.ts";
 import { ask, chunks, type Json, post } from "./http.ts";
+import { Folder } from "./stores.ts";
 
 const SESSIONS = "/v1/sessions";
 const PROMPT = "Once upon a time";
@@ -100,6 +102,64 @@ Deno.test("fork, rewind and a snapshot's way out and in lead to the same tokens"
   const deleted = await app.request(`${SESSIONS}/c`, { method: "DELETE" });
   assertEquals(await deleted.json(), { id: "c", object: "session", deleted: true });
   assertEquals(await refusal(app.request(`${SESSIONS}/c`)), "404 session_not_found");
+});
+
+Deno.test("park() frees the slot of a session that nobody uses", async () => {
+  await using store = new MemoryStore();
+  await using runtime = await loadFable({ sessions: 1, store });
+  const app = createServer(runtime);
+  const { position, bytes } = await begun(app, "a");
+  const park = (id: string) => app.request(`${SESSIONS}/${id}/park`, { method: "POST" });
+  const session = await runtime.session({ id: "a" });
+  assertEquals((await get(app, SESSIONS)).data[0].state, "open");
+  const parked: Json = await (await park("a")).json();
+  assertEquals(parked, { id: "a", object: "session", position, bytes, exact: true });
+  assertEquals([session.parked, (await get(app, SESSIONS)).data[0].state], [true, "parked"]);
+  assertEquals(runtime.activity.open, 0);
+  const running = session.generate({ ignoreEos: true });
+  await running.next();
+  assertEquals(await refusal(park("a")), "409 session_in_use");
+  await running.return();
+  await session.close();
+  assertEquals((await park("a")).status, 200);
+  assertEquals(await refusal(park("b")), "404 session_not_found");
+});
+
+Deno.test("createServer() lets each key have as many sessions as it may", async () => {
+  await using folder = new Folder();
+  const made = ["one", "two"].map((name) => createKey(name, ["sessions"]));
+  const keys = `${folder.path}/keys`;
+  writeKeys(keys, made.map(({ key }) => key));
+  await using store = new MemoryStore();
+  await using runtime = await loadFable({ sessions: 4, store });
+  const app = createServer(runtime, { keys, sessionsPerKey: 2 });
+  const send = (key: number, method: string, path: string, body?: BodyInit) =>
+    app.request(`${SESSIONS}${path}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${made[key]!.text}`,
+        "Content-Type": "application/json",
+      },
+      ...(body ? { body } : {}),
+    });
+  const begin = (key: number, id: string) => send(key, "POST", "", JSON.stringify({ id }));
+  // Of several at once, none too many are begun.
+  const statuses = (await Promise.all(["a", "b", "c", "d"].map((id) => begin(0, id))))
+    .map(({ status }) => status);
+  const begun = statuses.filter((status) => status === 200).length;
+  assert(begun <= 2, `${statuses}`);
+  for (let i = begun; i < 2; i++) assertEquals((await begin(0, `more${i}`)).status, 200);
+  const refused = await begin(0, "e");
+  assertEquals(refused.headers.get("X-Should-Retry"), "false");
+  assertEquals(await refusal(refused), "429 too_many_sessions");
+  const { data }: Json = await (await send(0, "GET", "")).json();
+  assertEquals([data.length, data[0].bytes], [2, runtime.memory.session]);
+  const fork = `/${data[0].id}/fork`;
+  assertEquals(await refusal(send(0, "POST", fork, "{}")), "429 too_many_sessions");
+  assertEquals((await send(1, "POST", fork, "{}")).status, 200);
+  assertEquals((await send(1, "DELETE", `/${data[0].id}`)).status, 200);
+  assertEquals((await begin(0, "e")).status, 200);
+  assertEquals(runtime.activity.open, 0);
 });
 
 Deno.test("two servers go on with one session in turns", async () => {

@@ -30,6 +30,16 @@ export const SERVER_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "N",
     help: "requests a minute for each key, or for all without keys (default: any)",
   },
+  "sessions-per-key": {
+    type: "string",
+    value: "N",
+    help: "sessions that each key may have, or all clients without keys (default: any)",
+  },
+  "max-tokens": {
+    type: "string",
+    value: "N",
+    help: "most tokens of an answer, whatever is asked for (default: any)",
+  },
   "max-body": { type: "string", value: "BYTES", help: "of a request (default 4MiB)" },
   "idle-timeout": {
     type: "string",
@@ -58,6 +68,8 @@ export function serverOptions(args: CommandArguments): ServeOptions {
     keys: text(args, "keys"),
     cors: texts(args, "cors").map(origin),
     requestsPerMinute: whole(args, "rate-limit", 1),
+    sessionsPerKey: whole(args, "sessions-per-key", 1),
+    maxTokens: whole(args, "max-tokens", 1),
     maxBodyBytes: bytes(args, "max-body"),
     resumeWindow: seconds(args, "resume-window"),
     grace: seconds(args, "drain"),

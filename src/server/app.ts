@@ -40,6 +40,10 @@ export interface ServerOptions {
   readonly cors?: readonly string[];
   /** Requests that each key may send a minute; without keys, all clients together. */
   readonly requestsPerMinute?: number;
+  /** Most tokens of one answer, whatever the request asks for (default: as many as it does). */
+  readonly maxTokens?: number;
+  /** Sessions that each key may have in the store; without keys, all clients together. */
+  readonly sessionsPerKey?: number;
   /** A file that `contrail keys` writes: who has no key of it is turned away. */
   readonly keys?: string;
   /** Once aborted, new requests are answered with 503, and running ones go on. */
@@ -110,7 +114,9 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     draining,
     shutdown: signal,
     log: (message: string) => log({ level: "error", event: "failure", message }),
-    responses: new KeptResponses(),
+    responses: new KeptResponses(runtime),
+    maxTokens: options.maxTokens,
+    sessionsPerKey: options.sessionsPerKey,
   };
   const app = new OpenAPIHono<RecordEnv>();
   const ended = (record: RequestRecord) => log(requestEntry(record, options.logPrompts ?? false));

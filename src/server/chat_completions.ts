@@ -37,7 +37,7 @@ async function answerChat(c: Context, server: ServerContext, body: ChatBody): Pr
     param: "messages",
   });
   const maxTokens = body.max_completion_tokens ?? body.max_tokens;
-  const choices = planChoices(runtime, body, [prompt], {
+  const choices = planChoices(server, body, [prompt], {
     ...(maxTokens ? { maxTokens } : {}),
     ...(topLogprobs ? { topLogprobs } : {}),
     ...(grammar ? { grammar } : {}),

@@ -22,4 +22,8 @@ export interface ServerContext {
   readonly metrics: ServerMetrics;
   readonly record: RequestRecord;
   readonly responses: KeptResponses;
+  /** Most sessions of each key, where the operator has set it. */
+  readonly sessionsPerKey: number | undefined;
+  /** Most tokens of one answer, where the operator has set it. */
+  readonly maxTokens: number | undefined;
 }

@@ -51,12 +51,13 @@ export function checkModel(runtime: Runtime, model: string | null | undefined): 
 
 /** The choices of a request: `n` for each prompt, in the order of their indices. */
 export function planChoices(
-  runtime: Runtime,
+  server: Pick<ServerContext, "runtime" | "maxTokens">,
   body: GenerationBody,
   prompts: readonly (readonly number[])[],
   own: GenerateOptions,
   echo?: ChoicePlan["echo"],
 ): ChoicePlan[] {
+  const { runtime } = server;
   const perPrompt = body.n ?? 1;
   if (prompts.length * perPrompt > MAX_CHOICES) {
     const asked = `${prompts.length} prompts of ${perPrompt} choices`;
@@ -66,13 +67,34 @@ export function planChoices(
   }
   checkTokenIds(runtime, prompts);
   const options = { ...generateOptions(runtime, body), ...own };
-  return prompts.flatMap((prompt) =>
-    Array.from({ length: perPrompt }, (_, i) => ({
+  return prompts.flatMap((prompt) => {
+    const limited = { ...options, maxTokens: mostTokens(server, prompt.length, own.maxTokens) };
+    return Array.from({ length: perPrompt }, (_, i) => ({
       prompt,
       echo,
       // With one seed for all, the choices of a prompt would be the same.
-      options: options.seed === undefined ? options : { ...options, seed: options.seed + i },
-    }))
+      options: limited.seed === undefined ? limited : { ...limited, seed: limited.seed + i },
+    }));
+  });
+}
+
+/**
+ * Most tokens of an answer at this position: what the request asks for, or else what is left of the
+ * length that the model was trained on; never more than the operator allows.
+ */
+export function mostTokens(
+  { runtime, maxTokens: allowed = Infinity }: Pick<ServerContext, "runtime" | "maxTokens">,
+  position: number,
+  asked: number | null | undefined,
+): number {
+  const { maxPositions } = runtime.config;
+  const most = asked ?? maxPositions - position;
+  if (most > 0 || asked === 0) return Math.min(most, allowed);
+  throw new ApiError(
+    400,
+    `The answer would begin at position ${position}, past the ${maxPositions} tokens that the ` +
+      "model was trained on: set the most tokens of the answer to go on all the same",
+    { code: "context_length_exceeded" },
   );
 }
 
@@ -80,7 +102,17 @@ export function planChoices(
  * Generates all choices, each in a session of its own. Leaving the loop ends them and frees their
  * sessions.
  */
-export async function* runChoices(
+export function runChoices(
+  server: ServerContext,
+  plans: readonly ChoicePlan[],
+  signal: AbortSignal,
+): AsyncGenerator<ChoicePrompt | ChoiceToken, void, void> {
+  // Most requests have one, and need nobody to choose between several.
+  if (plans.length === 1) return runChoice(server, plans[0]!, 0, signal);
+  return runTogether(server, plans, signal);
+}
+
+async function* runTogether(
   server: ServerContext,
   plans: readonly ChoicePlan[],
   signal: AbortSignal,

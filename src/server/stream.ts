@@ -4,8 +4,13 @@
  * @module
  */
 import type { Context } from "hono";
+import { batches } from "./batches.ts";
 import type { ServerContext } from "./context.ts";
 import { toApiError } from "./errors.ts";
+import { isResumable } from "./operation/resume.ts";
+
+/** Most events that are sent together: those of the tokens that an engine computes ahead. */
+const MOST_TOGETHER = 16;
 
 /** The signal that ends what a request does: its client has gone, or the server goes. */
 export function endOf(c: Context, server: ServerContext): AbortSignal {
@@ -19,8 +24,11 @@ export function endOf(c: Context, server: ServerContext): AbortSignal {
  * a later failure becomes the last event. The signal that `produce` gets is aborted when the client
  * goes away or the server goes down; when the client is gone, its generator is closed.
  *
+ * Values that are there at the same time are one chunk of the body. Of a resumable stream, each is
+ * one, as its chunks are numbered.
+ *
  * Values are made as the client reads them, so one that stalls holds back its own generation and no
- * memory.
+ * memory but that of a chunk.
  */
 export async function streamEvents(
   c: Context,
@@ -30,8 +38,9 @@ export async function streamEvents(
   const disconnected = c.req.raw.signal;
   const cancelled = new AbortController();
   const left = AbortSignal.any([cancelled.signal, disconnected]);
-  const values = produce(AbortSignal.any([left, endOf(c, server)]));
-  let ready: IteratorResult<object, void> | undefined = await values.next();
+  const produced = produce(AbortSignal.any([left, endOf(c, server)]));
+  const values = batches(produced, isResumable(c) ? 1 : MOST_TOGETHER);
+  let ready: IteratorResult<object[], void> | undefined = await values.next();
   // A generator that waits to be read again hears no signal: it has to be closed as well.
   const leave = () => void values.return().catch(() => {});
   if (disconnected.aborted) leave();
@@ -45,12 +54,13 @@ export async function streamEvents(
       try {
         const { done, value } = ready ?? await values.next();
         ready = undefined;
-        controller.enqueue(done ? event("[DONE]") : event(JSON.stringify(value), typeOf(value)));
+        const events = done ? event("[DONE]") : value.map(eventOf).join("");
+        controller.enqueue(encoder.encode(events));
         if (done) end(controller);
       } catch (error) {
         if (left.aborted) return;
         const told = toApiError(error, `${c.req.method} ${c.req.path}`, server);
-        controller.enqueue(event(JSON.stringify(told)));
+        controller.enqueue(encoder.encode(event(JSON.stringify(told))));
         end(controller);
       }
     },
@@ -67,8 +77,12 @@ export async function streamEvents(
 
 const encoder = new TextEncoder();
 
-function event(data: string, type?: string): Uint8Array {
-  return encoder.encode(`${type === undefined ? "" : `event: ${type}\n`}data: ${data}\n\n`);
+function event(data: string, type?: string): string {
+  return `${type === undefined ? "" : `event: ${type}\n`}data: ${data}\n\n`;
+}
+
+function eventOf(value: object): string {
+  return event(JSON.stringify(value), typeOf(value));
 }
 
 /** The type of a value that has one. */

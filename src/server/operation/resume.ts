@@ -11,6 +11,11 @@ import type { RecordEnv } from "./record.ts";
 /** Most streams at once that can be gone on with; further ones end with their connections. */
 const MOST_STREAMS = 256;
 
+/** Whether a request wants a stream that can be gone on with. */
+export function isResumable(c: Context): boolean {
+  return c.req.header("Contrail-Resumable") === "true";
+}
+
 interface Entry {
   readonly stream: KeptStream;
   readonly route: string | undefined;
@@ -32,9 +37,8 @@ export class ResumableStreams {
     return async (c, next) => {
       const last = c.req.header("Last-Event-ID");
       if (last !== undefined && last !== "") return this.#resume(c, last);
-      const asked = c.req.header("Contrail-Resumable") === "true";
       const hasRoom = this.#window > 0 && this.#entries.size < MOST_STREAMS;
-      if (!asked || !hasRoom) return await next();
+      if (!isResumable(c) || !hasRoom) return await next();
       const gone = c.req.raw.signal;
       const ending = new AbortController();
       const leave = () => ending.abort(gone.reason);

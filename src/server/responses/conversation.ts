@@ -5,6 +5,8 @@
  */
 import type { ChatMessage } from "../../options.ts";
 import type { Runtime } from "../../runtime.ts";
+import { StoreError } from "../../store/store.ts";
+import type { ServerContext } from "../context.ts";
 import { ApiError, refuse } from "../errors.ts";
 import { templateMessage, tokensAfterAnswer } from "../messages.ts";
 import type { ChatBody } from "../schemas.ts";
@@ -85,11 +87,19 @@ function callOf(
 }
 
 /** The response that the request names. Throws an {@linkcode ApiError} when it is not there. */
-export function expectKept(
-  kept: KeptResponse | undefined,
+export async function expectKept(
+  { responses, log }: ServerContext,
   id: string,
   param: string,
-): KeptResponse {
+): Promise<KeptResponse> {
+  const kept = await responses.get(id).catch((error) => {
+    if (!(error instanceof StoreError)) throw error;
+    log(`The store failed: ${error.message}`);
+    throw new ApiError(503, "The store of responses cannot be used: try again later", {
+      code: "store_failed",
+      headers: { "Retry-After": "5" },
+    });
+  });
   if (kept) return kept;
   throw new ApiError(
     404,

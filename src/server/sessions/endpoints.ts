@@ -9,6 +9,7 @@ import type { ServerContext } from "../context.ts";
 import { BINARY, type Endpoint, endpoint } from "../endpoint.ts";
 import { ApiError } from "../errors.ts";
 import { endOf } from "../stream.ts";
+import { begin, end } from "./quota.ts";
 import {
   createBody,
   deletedAnswer,
@@ -34,14 +35,13 @@ const createSession = endpoint({
       const message = `"attention_budget" is ${attentionBudget}: pass at most ${most}`;
       throw new ApiError(400, message, { param: "attention_budget", code: "invalid_value" });
     }
-    const session = await opened(server, {
+    const options = {
       id: body.id ?? crypto.randomUUID(),
       exists: false,
       signal: endOf(c, server),
       ...(attentionBudget ? { attentionBudget } : {}),
-    });
-    await translated(server, () => session.close());
-    return c.json(factsOf(session));
+    };
+    return c.json(factsOf(await begin(server, () => opened(server, options))));
   },
 });
 
@@ -59,6 +59,7 @@ const listSessions = endpoint({
       id,
       object: "session",
       state,
+      bytes: server.runtime.memory.session,
       stored_bytes: bytes,
       used_at: Math.floor(usedAt / 1000),
     }));
@@ -92,8 +93,21 @@ const deleteSession = endpoint({
   gives: deletedAnswer,
   answer: async (c, server) => {
     const id = c.req.param("id")!;
-    await translated(server, () => server.runtime.deleteSession(id));
+    await end(server, id);
     return c.json({ id, object: "session", deleted: true });
+  },
+});
+
+const parkSession = endpoint({
+  method: "post",
+  path: "/v1/sessions/{id}/park",
+  summary: "See to it that a session has no slot, and is in the store for any server",
+  gives: sessionAnswer,
+  answer: async (c, server) => {
+    const id = c.req.param("id")!;
+    server.record.session = id;
+    await translated(server, () => server.runtime.parkSession(id));
+    return c.json((await storedFacts(server, id)).facts);
   },
 });
 
@@ -153,6 +167,7 @@ export const SESSION_ENDPOINTS: readonly Endpoint[] = [
   showSession,
   tokensOfSession,
   deleteSession,
+  parkSession,
   appendToSession,
   generateInSession,
   logitsOfSession,
@@ -170,9 +185,6 @@ async function restored(
   signal: AbortSignal,
 ): Promise<object> {
   server.record.session = id;
-  return await translated(server, async () => {
-    const session = await server.runtime.restore(bytes, { id, wait: true, signal });
-    await session.close();
-    return factsOf(session);
-  });
+  const restore = () => server.runtime.restore(bytes, { id, wait: true, signal });
+  return factsOf(await begin(server, restore));
 }

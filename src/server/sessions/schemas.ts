@@ -72,6 +72,7 @@ export const sessionsAnswer = z.strictObject({
     id: z.string(),
     object: z.literal("session"),
     state: z.enum(["open", "parked", "stored"]),
+    bytes: count,
     stored_bytes: count,
     used_at: count,
   })),

@@ -10,7 +10,7 @@ import type { Session } from "../../session.ts";
 import type { ServerContext } from "../context.ts";
 import { BINARY, endpoint } from "../endpoint.ts";
 import { ApiError, refuse } from "../errors.ts";
-import { type ChoiceToken, generateOptions } from "../generation.ts";
+import { type ChoiceToken, generateOptions, mostTokens } from "../generation.ts";
 import { completionLogprobs, placed, tokenText } from "../logprobs.ts";
 import { topTokens } from "../prompt_scores.ts";
 import { streamEvents } from "../stream.ts";
@@ -145,15 +145,16 @@ async function* eventsOf(
 
 /** Generates as the body says. */
 async function* generated(
-  { runtime, record }: ServerContext,
+  server: ServerContext,
   session: Session,
   body: GenerateBody,
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceToken, void, void> {
   expectTokens(session);
+  const { runtime, record } = server;
   const options = {
     ...generateOptions(runtime, body),
-    ...(body.max_tokens ? { maxTokens: body.max_tokens } : {}),
+    maxTokens: mostTokens(server, session.position, body.max_tokens),
     ...(body.logprobs ? { topLogprobs: body.logprobs } : {}),
     signal,
   };

@@ -87,7 +87,7 @@ export async function withSession<T>(
 
 /** Does `work`; what sessions and stores refuse becomes the error that the client is told. */
 export async function translated<T>(server: ServerContext, work: () => Promise<T>): Promise<T> {
-  if (!server.runtime.keepsSessions) {
+  if (!server.runtime.store) {
     const message =
       "This server has no store, where sessions are kept: start it with --store memory";
     throw new ApiError(501, message, { code: "no_store" });
