@@ -11,11 +11,13 @@ import type {
   WeightFile,
   WeightRange,
 } from "../src/ops.ts";
+import type { RecordingOps } from "../src/recording.ts";
 import type { MemoryOps, WeightMemory } from "../src/weight_memory.ts";
 import type { Device } from "./device.ts";
 import { NativeFile } from "./file.ts";
 import type { Functions } from "./library.ts";
 import { NativeMemory } from "./mapped_memory.ts";
+import { NativeRecording } from "./recording.ts";
 import { NativeTensor, TYPE_NUMBERS } from "./tensor.ts";
 
 const ARRAYS = {
@@ -29,7 +31,7 @@ const ARRAYS = {
 const { handleOf } = NativeTensor;
 
 /** The operators on a device, as `Ops` and `MemoryOps` tell; the library checks every size. */
-export class NativeOps implements MemoryOps {
+export class NativeOps implements MemoryOps, RecordingOps {
   readonly #device: Device;
   readonly #library: Functions;
 
@@ -41,6 +43,15 @@ export class NativeOps implements MemoryOps {
   /** Bytes of all tensors on the device. */
   get bytes(): number {
     return this.#device.bytes;
+  }
+
+  /** Whether {@linkcode record} can be called. */
+  get records(): boolean {
+    return this.#library.ct_device_records(this.#device.handle) === 1;
+  }
+
+  record(calls: () => void): NativeRecording {
+    return NativeRecording.make(this.#device, calls);
   }
 
   tensor(type: ElementType, rows: number, columns: number): NativeTensor {

@@ -8,13 +8,28 @@ using namespace ct;
 
 namespace {
 
+// Notes that something is missing in what is recorded, if anything is.
+int32_t failed(ct_device* device) {
+  if (device->recording) device->recording->failed = true;
+  return -1;
+}
+
+template <typename... Operands>
+bool hold_operands(ct_device* device, const char* name, Operands... operands) {
+  ct_recording* const recording = device->recording;
+  return !recording || (hold_operand(recording, name, operands) && ...);
+}
+
 template <typename Args, typename... Operands>
 int32_t call(const char* name, bool (*run)(ct_device*, const Args&),
              bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
              Operands... operands) {
-  DeviceGuard guard(device, name);
+  DeviceGuard guard(device, name, Access::recording_device);
   Args args{};
-  return guard && check(args, device, operands...) && run(device, args) ? 0 : -1;
+  if (!guard) return -1;
+  const bool done = check(args, device, operands...) &&
+                    hold_operands(device, name, operands...) && run(device, args);
+  return done ? 0 : failed(device);
 }
 
 // As call(), where the operands `written` get indices from the backend.
@@ -23,9 +38,8 @@ int32_t call_writing(ct_tensor* const (&written)[count], const char* name,
                      bool (*run)(ct_device*, const Args&),
                      bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
                      Operands... operands) {
-  DeviceGuard guard(device, name);
-  Args args{};
-  if (!guard || !check(args, device, operands...) || !run(device, args)) return -1;
+  const int32_t status = call(name, run, check, device, operands...);
+  if (status) return status;
   for (ct_tensor* tensor : written) forget_indices(*tensor);
   return 0;
 }

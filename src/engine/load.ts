@@ -10,6 +10,7 @@ import { slotBytes, StatePool } from "../model/state.ts";
 import type { WeightsSummary } from "../model/weights.ts";
 import type { MemoryReport } from "../reports.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
+import type { RecordingOps } from "../recording.ts";
 import type { MemoryOps } from "../weight_memory.ts";
 import { Engine } from "./engine.ts";
 import { loadWeights } from "./load_weights.ts";
@@ -35,7 +36,7 @@ export interface LoadedEngine extends Disposable {
 
 /** Loads a model and allocates the states of all sessions; a failure leaves nothing allocated. */
 export function loadEngine(
-  ops: MemoryOps,
+  ops: MemoryOps & RecordingOps,
   config: ModelConfig,
   source: ModelSource,
   options: EngineOptions,
