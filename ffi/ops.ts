@@ -13,20 +13,13 @@ import type {
 } from "../src/ops.ts";
 import type { RecordingOps } from "../src/recording.ts";
 import type { MemoryOps, WeightMemory } from "../src/weight_memory.ts";
+import { dataBytes } from "./data_bytes.ts";
 import type { Device } from "./device.ts";
 import { NativeFile } from "./file.ts";
 import type { Functions } from "./library.ts";
 import { NativeMemory } from "./mapped_memory.ts";
 import { NativeRecording } from "./recording.ts";
 import { NativeTensor, TYPE_NUMBERS } from "./tensor.ts";
-
-const ARRAYS = {
-  f32: Float32Array,
-  bf16: Uint16Array,
-  i32: Int32Array,
-  q8: Float32Array,
-  q4: Float32Array,
-} as const;
 
 const { handleOf } = NativeTensor;
 
@@ -343,17 +336,4 @@ export class NativeOps implements MemoryOps, RecordingOps {
   #check(status: number): void {
     this.#device.library.check(status);
   }
-}
-
-/** Bytes of `data`, when it is of the tensor's type; the library compares its size. */
-function dataBytes(
-  what: string,
-  { type, rows, columns }: Tensor,
-  data: Float32Array | Int32Array | Uint16Array,
-): bigint {
-  if (data instanceof ARRAYS[type]) return BigInt(data.byteLength);
-  throw new TypeError(
-    `${what}: data is ${data.constructor.name} but tensor is [${rows}, ${columns}] of ${type}; ` +
-      `pass ${ARRAYS[type].name}`,
-  );
 }

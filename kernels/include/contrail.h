@@ -107,13 +107,13 @@ float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory);
 /* ---- recordings ------------------------------------------------------------------------------ */
 
 /* Operator calls can be recorded once and then run together, which costs a GPU and its host less
- * than call by call. Between ct_record_begin and ct_record_end operators are checked as ever, but do
- * not run: ct_recording_replay runs them, in their order, as often as it is called, on what their
- * operands hold by then. Everything else that a call was given stays as it was recorded: sizes and
- * scalars. What changes from replay to replay is therefore written to index operands before; whoever
- * replays vouches for what they hold, as it is not checked again.
- * - While a device records, tensors can be made and memory freed; all but operators is refused:
- *   reading, writing, loading, new buffers, replaying, another ct_record_begin, closing the device.
+ * than call by call. Between ct_record_begin and ct_record_end operators are checked as ever, but
+ * do not run: ct_recording_replay runs them, in their order, as often as it is called, on what
+ * their operands hold by then. Whatever else a call was given, sizes and scalars, stays as it was
+ * recorded. So what changes from replay to replay stands in index operands, which are not checked
+ * again: whoever replays vouches for what they hold.
+ * - While a device records, views can be made, and buffers and tensors freed. All else but
+ *   operators is refused: reading, writing, loading, new buffers, replaying, closing the device.
  * - A recording holds the memory of its operands: to free a buffer or tensor does it no harm, and
  *   the memory goes when the recording is freed.
  * - Run the same calls once before they are recorded: scratch memory that they need is not made
@@ -127,6 +127,7 @@ int32_t ct_record_begin(ct_device* device);
 
 /* What was called since ct_record_begin. */
 ct_recording* ct_record_end(ct_device* device);
+
 int32_t ct_recording_replay(ct_recording* recording);
 int32_t ct_recording_free(ct_recording* recording);
 

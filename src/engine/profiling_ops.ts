@@ -22,8 +22,8 @@ const UNTIMED: ReadonlySet<string | symbol> = new Set(
 );
 
 /**
- * Adds up the calls of {@linkcode Profile.ops} and their time. They are not recorded, as a recording
- * has one time for all.
+ * Adds up the calls of {@linkcode Profile.ops} and their time. They are not recorded: a recording
+ * has one time for all of its calls.
  */
 export class Profile {
   /** The operators that were given, timed. */
