@@ -76,9 +76,11 @@ function checkFreedMemory(ops: NativeOps): void {
   using out = ops.tensor("f32", 1, 2);
   const x = vector(ops, [1, 2]);
   const y = vector(ops, [10, 20]);
+  const unused = vector(ops, [0]);
   using recording = ops.record(() => {
     ops.add(out, x, y);
     x[Symbol.dispose]();
+    unused[Symbol.dispose]();
   });
   y[Symbol.dispose]();
   using other = vector(ops, [5, 6]); // in memory that would be free
