@@ -75,8 +75,18 @@ export interface RuntimeOptions {
    * Instruction set of the CPU kernels; `auto` (the default) is the best that the processor has.
    */
   instructionSet?: string;
+  /** Hears how far the load is, from time to time: when nothing is loaded yet, and with the last. */
+  progress?: (progress: LoadProgress) => void;
   /** Where models named "org/name" are kept (default `~/.cache/huggingface/hub`). */
   cacheFolder?: string;
+}
+
+/** How far {@linkcode Runtime.load} is. */
+export interface LoadProgress {
+  /** Weights that are in the device's memory, in numbers, not bytes. */
+  readonly weights: number;
+  /** All weights of the model. */
+  readonly totalWeights: number;
 }
 
 /** Options of {@linkcode Runtime.restore} and {@linkcode Session.fork}. */

@@ -136,7 +136,10 @@ export class Runtime implements AsyncDisposable {
     const opening = { ...waitOptions(options), store: options.store };
     const device = deviceOptions(options);
     await ensureLibrary(device.backend);
-    const engine = await EngineClient.start({ config, source, engine: settings, device });
+    const engine = await EngineClient.start(
+      { config, source, engine: settings, device },
+      options.progress,
+    );
     return new Runtime({ ...parts, engine, settings, opening });
   }
 

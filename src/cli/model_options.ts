@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RuntimeOptions } from "../options.ts";
+import type { LoadProgress, RuntimeOptions } from "../options.ts";
 import { Runtime } from "../runtime.ts";
 import { bytes, choice, flag, number, present, text, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
@@ -83,9 +83,13 @@ export async function loadModel(
   };
   const config = text(args, "random");
   using line = new ProgressLine();
-  line.show(`Loading ${config ?? model ?? "the small model"} …`);
-  if (config === undefined) return await Runtime.load(model ?? defaultModel(), options);
-  if (model === undefined) return await Runtime.random(config, options);
+  const loading = `Loading ${config ?? model ?? "the small model"} …`;
+  line.show(loading);
+  const progress = ({ weights, totalWeights }: LoadProgress) =>
+    line.show(`${loading} ${Math.floor(100 * weights / totalWeights)}%`);
+  const all = { ...options, progress };
+  if (config === undefined) return await Runtime.load(model ?? defaultModel(), all);
+  if (model === undefined) return await Runtime.random(config, all);
   throw new UsageError(`--model is "${model}" and --random is "${config}": pass one of them`);
 }
 

@@ -8,6 +8,7 @@ import { BatchBuffers } from "../model/batch.ts";
 import { JetNemotron } from "../model/jet_nemotron.ts";
 import { slotBytes, StatePool } from "../model/state.ts";
 import type { WeightsSummary } from "../model/weights.ts";
+import type { LoadProgress } from "../options.ts";
 import type { MemoryReport } from "../reports.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
 import type { RecordingOps } from "../recording.ts";
@@ -34,16 +35,20 @@ export interface LoadedEngine extends Disposable {
   readonly fingerprint: string;
 }
 
-/** Loads a model and allocates the states of all sessions; a failure leaves nothing allocated. */
+/**
+ * Loads a model and allocates the states of all sessions; a failure leaves nothing allocated.
+ * `progress` hears how far it is.
+ */
 export function loadEngine(
   ops: MemoryOps & RecordingOps,
   config: ModelConfig,
   source: ModelSource,
   options: EngineOptions,
+  progress?: (progress: LoadProgress) => void,
 ): LoadedEngine {
   using stack = new DisposableStack();
   const atStart = ops.bytes;
-  const loaded = loadWeights(ops, config, source, options);
+  const loaded = loadWeights(ops, config, source, options, progress);
   const weights = stack.use(loaded.weights);
   const weightBytes = ops.bytes - atStart;
   const { attentionBudget, attentionRead, prefillPiece, deltaChunk } = options;

@@ -12,6 +12,7 @@ import { RandomSource } from "../model/random_source.ts";
 import type { WeightType } from "../model/weight_types.ts";
 import { Weights, type WeightSource } from "../model/weights.ts";
 import { PACKED_LAYOUT } from "../ops.ts";
+import type { LoadProgress } from "../options.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
 import type { MemoryOps } from "../weight_memory.ts";
 
@@ -32,6 +33,7 @@ export function loadWeights(
   config: ModelConfig,
   model: ModelSource,
   { weights: type, cache }: Pick<EngineOptions, "weights" | "cache">,
+  progress?: (progress: LoadProgress) => void,
 ): LoadedWeights {
   using stack = new DisposableStack();
   const origin = model.kind === "random"
@@ -39,7 +41,8 @@ export function loadWeights(
     : checkpointOrigin(ops, config, model.folder, stack);
   const { source, fingerprint } = origin;
   const made = (weights: Weights, file?: string) => ({ weights, fingerprint, file });
-  if (cache === false) return made(new Weights(ops, config, source, type));
+  const load = () => new Weights(ops, config, source, { type, progress });
+  if (cache === false) return made(load());
   const file = new WeightCache(cachePath(cache, origin, type), {
     format: FORMAT,
     layout: PACKED_LAYOUT,
@@ -51,12 +54,12 @@ export function loadWeights(
   const cached = file.open(ops);
   if (cached) {
     stack.use(cached);
-    return made(new Weights(ops, config, source, type, cached), file.path);
+    return made(new Weights(ops, config, source, { type, progress, supply: cached }), file.path);
   }
   // Begun first: whoever may not write hears of it before the long work.
   const fresh = stack.use(file.create());
   using weights = new DisposableStack();
-  const converted = weights.use(new Weights(ops, config, source, type));
+  const converted = weights.use(load());
   fresh.write(ops, converted.tensors);
   weights.move();
   return made(converted);
