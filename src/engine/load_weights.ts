@@ -9,6 +9,7 @@ import { WeightCache } from "../checkpoint/weight_cache.ts";
 import type { ModelConfig } from "../config.ts";
 import { CheckpointSource } from "../model/checkpoint_source.ts";
 import { RandomSource } from "../model/random_source.ts";
+import { CountingSupply } from "../model/weight_bytes.ts";
 import type { WeightType } from "../model/weight_types.ts";
 import { Weights, type WeightSource } from "../model/weights.ts";
 import { PACKED_LAYOUT } from "../ops.ts";
@@ -36,9 +37,7 @@ export function loadWeights(
   progress?: (progress: LoadProgress) => void,
 ): LoadedWeights {
   using stack = new DisposableStack();
-  const origin = model.kind === "random"
-    ? randomOrigin(ops, config, model.seed)
-    : checkpointOrigin(ops, config, model.folder, stack);
+  const origin = originOf(ops, config, model, stack);
   const { source, fingerprint } = origin;
   const made = (weights: Weights, file?: string) => ({ weights, fingerprint, file });
   const load = () => new Weights(ops, config, source, { type, progress });
@@ -65,6 +64,20 @@ export function loadWeights(
   return made(converted);
 }
 
+/** Bytes that weights of a type would need. */
+export function weightBytes(
+  ops: MemoryOps,
+  config: ModelConfig,
+  model: ModelSource,
+  type: WeightType,
+): number {
+  using stack = new DisposableStack();
+  const { source } = originOf(ops, config, model, stack);
+  const supply = new CountingSupply();
+  using _weights = new Weights(ops, config, source, { type, supply });
+  return supply.bytes;
+}
+
 /** Where weights come from, and what tells them from others. */
 interface Origin {
   readonly source: WeightSource;
@@ -73,6 +86,17 @@ interface Origin {
   readonly files: readonly (readonly [name: string, bytes: number, changed: number])[];
   /** Where the files are. */
   readonly folder: string | undefined;
+}
+
+function originOf(
+  ops: MemoryOps,
+  config: ModelConfig,
+  model: ModelSource,
+  stack: DisposableStack,
+): Origin {
+  return model.kind === "random"
+    ? randomOrigin(ops, config, model.seed)
+    : checkpointOrigin(ops, config, model.folder, stack);
 }
 
 function randomOrigin(ops: MemoryOps, config: ModelConfig, seed: number): Origin {
