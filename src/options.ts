@@ -75,7 +75,7 @@ export interface RuntimeOptions {
    * Instruction set of the CPU kernels; `auto` (the default) is the best that the processor has.
    */
   instructionSet?: string;
-  /** Hears how far the load is, from time to time: when nothing is loaded yet, and with the last. */
+  /** Hears how far the load is: at its begin and end, and now and then between. */
   progress?: (progress: LoadProgress) => void;
   /** Where models named "org/name" are kept (default `~/.cache/huggingface/hub`). */
   cacheFolder?: string;

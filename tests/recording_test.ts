@@ -50,12 +50,11 @@ class CountingOps {
 
   /** Where `records` is false, operators run eagerly. */
   constructor(device: Device, records: boolean) {
-    const counts = this;
     const native = new NativeOps(device);
     this.ops = new Proxy(native, {
-      get(_, name: keyof NativeOps) {
+      get: (_, name: keyof NativeOps) => {
         if (name === "records") return records && native.records;
-        if (name === "record") return (calls: () => void) => counts.#record(native, calls);
+        if (name === "record") return (calls: () => void) => this.#record(native, calls);
         const value = native[name];
         return typeof value === "function" ? value.bind(native) : value;
       },

@@ -97,7 +97,7 @@ Deno.test("Runtime.memory counts all bytes when sessions and types differ", asyn
   assert(halves.session < one.session);
 });
 
-Deno.test("Runtime.load() tells how far it is when it loads, and when it maps weights", async () => {
+Deno.test("Runtime.load() tells how far it is when it loads or maps weights", async () => {
   await using folder = new Folder();
   for (const mapped of [false, true]) {
     const told: LoadProgress[] = [];

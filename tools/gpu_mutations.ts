@@ -171,8 +171,8 @@ export const GPU: readonly Mutation[] = [
   },
   {
     file: "gpu/host/linear.cc",
-    find: "{blocks_for(outputs, packed_rows), rows, 1, block_threads}",
-    replace: "{outputs / packed_rows, rows, 1, block_threads}",
+    find: "{blocks_for(outputs, packed_rows), count, 1, block_threads}",
+    replace: "{outputs / packed_rows, count, 1, block_threads}",
     why: "the last outputs are not computed",
   },
   {
