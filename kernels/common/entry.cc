@@ -1,4 +1,6 @@
 // The operators of contrail.h: take the device, check the arguments, have the backend run them.
+#include <initializer_list>
+
 #include "arguments.h"
 #include "backend.h"
 #include "device.h"
@@ -20,28 +22,28 @@ bool hold_operands(ct_device* device, const char* name, Operands... operands) {
   return !recording || (hold_operand(recording, name, operands) && ...);
 }
 
+// The operands `written` get indices from the backend.
+template <typename Args, typename... Operands>
+int32_t call_writing(std::initializer_list<ct_tensor*> written, const char* name,
+                     bool (*run)(ct_device*, const Args&),
+                     bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
+                     Operands... operands) {
+  DeviceGuard guard(device, name, Access::recording_device);
+  if (!guard) return -1;
+  Args args{};
+  if (!check(args, device, operands...) || !hold_operands(device, name, operands...) ||
+      !run(device, args)) {
+    return failed(device);
+  }
+  for (ct_tensor* tensor : written) forget_indices(*tensor);
+  return 0;
+}
+
 template <typename Args, typename... Operands>
 int32_t call(const char* name, bool (*run)(ct_device*, const Args&),
              bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
              Operands... operands) {
-  DeviceGuard guard(device, name, Access::recording_device);
-  Args args{};
-  if (!guard) return -1;
-  const bool done = check(args, device, operands...) &&
-                    hold_operands(device, name, operands...) && run(device, args);
-  return done ? 0 : failed(device);
-}
-
-// As call(), where the operands `written` get indices from the backend.
-template <typename Args, uint32_t count, typename... Operands>
-int32_t call_writing(ct_tensor* const (&written)[count], const char* name,
-                     bool (*run)(ct_device*, const Args&),
-                     bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
-                     Operands... operands) {
-  const int32_t status = call(name, run, check, device, operands...);
-  if (status) return status;
-  for (ct_tensor* tensor : written) forget_indices(*tensor);
-  return 0;
+  return call_writing({}, name, run, check, device, operands...);
 }
 
 using Tensor = const ct_tensor*;
