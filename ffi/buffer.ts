@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { WeightMemory } from "../src/weight_memory.ts";
+import { OutOfMemoryError, type WeightMemory } from "../src/weight_memory.ts";
 import type { Device } from "./device.ts";
 import type { Handle } from "./library.ts";
 
@@ -18,12 +18,15 @@ export class Buffer implements WeightMemory {
   /**
    * Zeroed memory.
    *
-   * @throws {Error} There is not so much memory.
+   * @throws {OutOfMemoryError} There is not so much memory.
    */
   static create(device: Device, bytes: number): Buffer {
     const { library } = device;
     const handle = library.functions.ct_buffer_create(device.handle, BigInt(bytes));
-    return new Buffer(device, library.made(handle), bytes);
+    if (handle) return new Buffer(device, handle, bytes);
+    const error = library.lastError();
+    const isFull = error.message.includes("out of memory");
+    throw isFull ? new OutOfMemoryError(error.message, device.bytes) : error;
   }
 
   /**

@@ -11,25 +11,20 @@ import type {
   WeightFile,
   WeightRange,
 } from "../src/ops.ts";
+import type { RecordingOps } from "../src/recording.ts";
 import type { MemoryOps, WeightMemory } from "../src/weight_memory.ts";
+import { dataBytes } from "./data_bytes.ts";
 import type { Device } from "./device.ts";
 import { NativeFile } from "./file.ts";
 import type { Functions } from "./library.ts";
 import { NativeMemory } from "./mapped_memory.ts";
+import { NativeRecording } from "./recording.ts";
 import { NativeTensor, TYPE_NUMBERS } from "./tensor.ts";
-
-const ARRAYS = {
-  f32: Float32Array,
-  bf16: Uint16Array,
-  i32: Int32Array,
-  q8: Float32Array,
-  q4: Float32Array,
-} as const;
 
 const { handleOf } = NativeTensor;
 
 /** The operators on a device, as `Ops` and `MemoryOps` tell; the library checks every size. */
-export class NativeOps implements MemoryOps {
+export class NativeOps implements MemoryOps, RecordingOps {
   readonly #device: Device;
   readonly #library: Functions;
 
@@ -41,6 +36,15 @@ export class NativeOps implements MemoryOps {
   /** Bytes of all tensors on the device. */
   get bytes(): number {
     return this.#device.bytes;
+  }
+
+  /** Whether {@linkcode record} can be called. */
+  get records(): boolean {
+    return this.#library.ct_device_records(this.#device.handle) === 1;
+  }
+
+  record(calls: () => void): NativeRecording {
+    return NativeRecording.make(this.#device, calls);
   }
 
   tensor(type: ElementType, rows: number, columns: number): NativeTensor {
@@ -332,17 +336,4 @@ export class NativeOps implements MemoryOps {
   #check(status: number): void {
     this.#device.library.check(status);
   }
-}
-
-/** Bytes of `data`, when it is of the tensor's type; the library compares its size. */
-function dataBytes(
-  what: string,
-  { type, rows, columns }: Tensor,
-  data: Float32Array | Int32Array | Uint16Array,
-): bigint {
-  if (data instanceof ARRAYS[type]) return BigInt(data.byteLength);
-  throw new TypeError(
-    `${what}: data is ${data.constructor.name} but tensor is [${rows}, ${columns}] of ${type}; ` +
-      `pass ${ARRAYS[type].name}`,
-  );
 }

@@ -16,6 +16,12 @@ export const SYMBOLS = {
   ct_device_threads: { parameters: ["pointer"], result: "u32" },
   ct_device_measure: { parameters: ["pointer", "u32", "pointer"], result: "f32" },
 
+  ct_device_records: { parameters: ["pointer"], result: "u32" },
+  ct_record_begin: { parameters: ["pointer"], result: "i32" },
+  ct_record_end: { parameters: ["pointer"], result: "pointer" },
+  ct_recording_replay: { parameters: ["pointer"], result: "i32" },
+  ct_recording_free: { parameters: ["pointer"], result: "i32" },
+
   ct_buffer_create: { parameters: ["pointer", "u64"], result: "pointer" },
   ct_buffer_map: { parameters: ["pointer", "pointer"], result: "pointer" },
   ct_buffer_read: { parameters: ["pointer", "u64", "buffer", "u64"], result: "i32" },

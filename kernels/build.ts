@@ -82,7 +82,7 @@ const READ_ALONG: Readonly<Record<Backend, readonly string[]>> = {
   metal: ["include", "cpu", "gpu"],
 };
 // The CPU's operators are included by cpu/target.cc, once for each instruction set.
-const CPU_HOST_SOURCES = ["device", "instruction_sets", "measure", "operators"];
+const CPU_HOST_SOURCES = ["device", "instruction_sets", "measure", "operators", "recording"];
 
 // Without the last, Metal shows a program without windows no GPU.
 const METAL_FRAMEWORKS = ["Metal", "Foundation", "CoreGraphics"].flatMap((name) => [

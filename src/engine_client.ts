@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { LoadProgress } from "./options.ts";
 import type { EngineWork, OperatorTime } from "./reports.ts";
 import type { Command, EngineEvent, StartMessage, Vocabulary, WorkerMessage } from "./protocol.ts";
 
@@ -25,14 +26,14 @@ export class EngineClient {
   /** Starts a Worker and waits until the model is loaded; `progress` hears how far that is. */
   static async start(
     message: Omit<StartMessage, "port" | "bell">,
-    progress?: (share: number) => void,
+    progress?: (progress: LoadProgress) => void,
   ): Promise<EngineClient> {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const { port1, port2 } = new MessageChannel();
     const bell = new Int32Array(new SharedArrayBuffer(4));
     const { promise, resolve, reject } = Promise.withResolvers<Ready>();
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
-      if (data.type === "loading") progress?.(data.share);
+      if (data.type === "loading") progress?.(data);
       if (data.type === "ready") resolve(data);
       if (data.type === "failed") reject(new Error(data.message));
     };

@@ -75,10 +75,18 @@ export interface RuntimeOptions {
    * Instruction set of the CPU kernels; `auto` (the default) is the best that the processor has.
    */
   instructionSet?: string;
+  /** Hears how far the load is: at its begin and end, and now and then between. */
+  progress?: (progress: LoadProgress) => void;
   /** Where models named "org/name" are kept (default `~/.cache/huggingface/hub`). */
   cacheFolder?: string;
-  /** Hears, while weights are loaded for longer than a moment, which share of them is: 0 to 1. */
-  progress?: (share: number) => void;
+}
+
+/** How far {@linkcode Runtime.load} is. */
+export interface LoadProgress {
+  /** Weights that are in the device's memory, in numbers, not bytes. */
+  readonly weights: number;
+  /** All weights of the model. */
+  readonly totalWeights: number;
 }
 
 /** Options of {@linkcode Runtime.restore} and {@linkcode Session.fork}. */

@@ -9,7 +9,7 @@ import type { ModelConfig } from "./config.ts";
 import type { SamplingParameters } from "./engine/sampler.ts";
 import type { WeightType } from "./model/weight_types.ts";
 import type { WeightsSummary } from "./model/weights.ts";
-import type { FinishReason, Reuse, TokenLogprob } from "./options.ts";
+import type { FinishReason, LoadProgress, Reuse, TokenLogprob } from "./options.ts";
 import type { BackendReport, EngineWork, MemoryReport, OperatorTime } from "./reports.ts";
 
 /** Where the weights come from. */
@@ -159,8 +159,7 @@ export type EngineEvent =
 
 /** Messages from the Worker. */
 export type WorkerMessage =
-  /** Which share of the weights is loaded, 0 to 1; none comes where that is quick. */
-  | { readonly type: "loading"; readonly share: number }
+  | ({ readonly type: "loading" } & LoadProgress)
   | {
     readonly type: "ready";
     readonly memory: MemoryReport;

@@ -6,6 +6,18 @@
 import type { MatrixType } from "./model/weight_types.ts";
 import type { Ops, Tensor, WeightFile } from "./ops.ts";
 
+/** A device had no more memory. */
+export class OutOfMemoryError extends Error {
+  override readonly name = "OutOfMemoryError";
+  /** Bytes of all tensors that it held by then. */
+  readonly held: number;
+
+  constructor(message: string, held: number) {
+    super(message);
+    this.held = held;
+  }
+}
+
 /** Bytes on a device. */
 export interface WeightMemory {
   readonly bytes: number;

@@ -18,17 +18,18 @@ import { loadEngine } from "./engine/load.ts";
 import { Profile } from "./engine/profiling_ops.ts";
 import type { TokenMask } from "./engine/token_mask.ts";
 import { TokenMasks } from "./grammar/token_masks.ts";
+import type { LoadProgress } from "./options.ts";
 import type { EngineWork, OperatorTime } from "./reports.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 /** How long a step waits for readers that lag behind, so that they stay in the batch. */
 const READER_GRACE_MS = 1;
 
-/** How often it is told how far the loading is. */
-const LOADING_TELL_MS = 50;
-
 /** Tokens of steps shorter than this are told together: each message leaves garbage behind. */
 const TELL_MS = 5;
+
+/** How often a load tells how far it is. */
+const PROGRESS_MS = 50;
 
 self.onmessage = async (message: MessageEvent<StartMessage>) => {
   self.onmessage = null;
@@ -49,7 +50,7 @@ async function run(start: StartMessage): Promise<OperatorTime[] | undefined> {
   const native = new NativeOps(device);
   const profile = start.engine.profile ? new Profile(native) : undefined;
   const ops = profile?.ops ?? native;
-  using loaded = loadEngine(ops, start.config, start.source, start.engine, tellLoading());
+  using loaded = loadEngine(ops, start.config, start.source, start.engine, tellProgress());
   profile?.clear();
   const { memory, weightsType, weightsFile, fingerprint } = loaded;
   const { library, instructionSet, threads } = device;
@@ -79,14 +80,14 @@ async function run(start: StartMessage): Promise<OperatorTime[] | undefined> {
   }
 }
 
-/** Tells now and then which share of the weights is loaded. */
-function tellLoading(): (share: number) => void {
-  let toldAt = performance.now();
-  return (share) => {
+/** Tells how far a load is, at its begin and end and now and then between. */
+function tellProgress(): (progress: LoadProgress) => void {
+  let told = -Infinity;
+  return ({ weights, totalWeights }) => {
     const now = performance.now();
-    if (now - toldAt < LOADING_TELL_MS) return;
-    toldAt = now;
-    post({ type: "loading", share });
+    if (weights > 0 && weights < totalWeights && now - told < PROGRESS_MS) return;
+    told = now;
+    post({ type: "loading", weights, totalWeights });
   };
 }
 

@@ -27,10 +27,12 @@ outOfMemory: ct_buffer_create: out of memory for 4294967296 bytes, of 536870912 
 536870912 free; ask for less or free some
 outOfScratch: ct_attention: out of memory for 2415919104 bytes of scratch, of 536870912 the GPU \
 has 503216120 free; ask for less or free some
-tooGreatGrid: ct_linear: kernel linear_f32 with a grid of 1 by 65536 by 1 failed on the GPU: \
+tooGreatGrid: ct_rms_norm: kernel rms_norm with a grid of 1 by 65536 by 1 failed on the GPU: \
 CUDA_ERROR_INVALID_VALUE (the stand-in refuses)
 wrongIndex: what was begun before failed on the GPU: CUDA_ERROR_ILLEGAL_ADDRESS (the stand-in \
-refuses); the kernel launched last was gather_rows_f32 of ct_embedding`;
+refuses); the kernel launched last was gather_rows_f32 of ct_embedding
+wrongIndexReplayed: what was begun before failed on the GPU: CUDA_ERROR_ILLEGAL_ADDRESS (the \
+stand-in refuses); the kernel launched last was one of ct_recording_replay`;
 
 const ignore = !isBuilt();
 const without = ignore ? " (ignored: there is no library for cuda)" : "";

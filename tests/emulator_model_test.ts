@@ -25,9 +25,9 @@ Deno.test("restore() goes on when a snapshot moves to the emulator and back", as
   await first.append(PROMPT_IDS);
   assertEquals(await greedy(first, 2), GREEDY_IDS.slice(0, 2));
   await using second = await emulator.restore(await first.snapshot());
-  assertEquals(await greedy(second, 2), GREEDY_IDS.slice(2, 4));
+  assertEquals(await greedy(second, 4), GREEDY_IDS.slice(2, 6)); // the last steps are replayed
   await using third = await cpu.restore(await second.snapshot());
-  assertEquals(await greedy(third, 4), GREEDY_IDS.slice(4, 8));
+  assertEquals(await greedy(third, 2), GREEDY_IDS.slice(6, 8));
 });
 
 Deno.test("packed weights give nearly the same logits when the emulator runs them", async () => {

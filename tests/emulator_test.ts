@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Buffer } from "../ffi/buffer.ts";
 import { Device } from "../ffi/device.ts";
 import { NativeFile } from "../ffi/file.ts";
@@ -40,6 +40,24 @@ Deno.test("scatterRows() takes its rows from a mapped file when it runs on the e
     Deno.removeSync(path);
   }
 });
+
+for (const type of ["f32", "q8"] as const) {
+  Deno.test(`linear() takes more rows than a grid has when weights are ${type}`, () => {
+    using device = Device.open({ backend: "emulator" });
+    const ops = new NativeOps(device);
+    const [rows, columns] = [65_537, 32];
+    using weight = type === "q8" ? ops.packed(type, 1, columns, 32) : ops.tensor(type, 1, columns);
+    using x = ops.tensor("f32", rows, columns);
+    using out = ops.tensor("f32", rows, 1);
+    ops.write(weight, new Float32Array(columns).fill(1));
+    ops.write(x, Float32Array.from({ length: rows * columns }, (_, i) => Math.floor(i / columns)));
+    ops.linear(out, x, weight);
+    const result = new Float32Array(rows);
+    ops.read(out, result);
+    const worst = result.map((sum, row) => Math.abs(sum / columns - row) / (row + 1));
+    assert(Math.max(...worst.slice(65_530), worst[0]!, worst[1]!) < 0.005); // bf16 scales
+  });
+}
 
 Deno.test("the emulator says so when an index that a kernel wrote is in no buffer", () => {
   using targets = new Targets("emulator");

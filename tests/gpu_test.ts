@@ -63,9 +63,9 @@ for (const library of ["cuda", "metal"] as const) {
       await first.append(PROMPT_IDS);
       assertEquals(await greedy(first, 2), GREEDY_IDS.slice(0, 2));
       await using second = await gpu.restore(await first.snapshot());
-      assertEquals(await greedy(second, 2), GREEDY_IDS.slice(2, 4));
+      assertEquals(await greedy(second, 4), GREEDY_IDS.slice(2, 6)); // the last steps are replayed
       await using third = await cpu.restore(await second.snapshot());
-      assertEquals(await greedy(third, 4), GREEDY_IDS.slice(4, 8));
+      assertEquals(await greedy(third, 2), GREEDY_IDS.slice(6, 8));
     },
   });
 

@@ -30,7 +30,9 @@ outOfScratch: ct_attention: out of memory for 2415919104 bytes of scratch, the G
 268435456 at once; ask for less or free some
 tooGreatGrid: nothing
 wrongIndex: what was begun before failed on the GPU: the kernel failed; the kernel launched last \
-was gather_rows_f32 of ct_embedding`;
+was gather_rows_f32 of ct_embedding
+wrongIndexReplayed: what was begun before failed on the GPU: the kernel failed; the kernel \
+launched last was gather_rows_f32 of ct_embedding`;
 
 const isLinux = Deno.build.os === "linux";
 

@@ -62,7 +62,7 @@ export class ModelRunner implements Disposable {
     const parsed = parseConfig(readJson(`${folder}/config.json`), folder);
     const config = { ...parsed, maxPositions: options.maxPositions ?? parsed.maxPositions };
     using source = new CheckpointSource(ops, Checkpoint.open(folder));
-    const weights = stack.use(new Weights(ops, config, source, "f32"));
+    const weights = stack.use(new Weights(ops, config, source, { type: "f32" }));
     const types = { cacheType: "f32", stateType: "f32" } as const;
     const states = { slots, attentionBudget, maxSegment: maxRows, ...types };
     const pool = stack.use(new StatePool(ops, config, states));

@@ -19,8 +19,8 @@ export interface Backend {
 /** One instruction set, on one thread and on three. */
 export interface Target {
   readonly instructionSet: string;
-  readonly one: Ops;
-  readonly several: Ops;
+  readonly one: NativeOps;
+  readonly several: NativeOps;
 }
 
 /** Devices on all instruction sets, or on those given, best first. Disposing closes them. */

@@ -171,8 +171,52 @@ export const GPU: readonly Mutation[] = [
   },
   {
     file: "gpu/host/linear.cc",
-    find: "{blocks_for(outputs, packed_rows), rows, 1, block_threads}",
-    replace: "{outputs / packed_rows, rows, 1, block_threads}",
+    find: "{blocks_for(outputs, packed_rows), count, 1, block_threads}",
+    replace: "{outputs / packed_rows, count, 1, block_threads}",
     why: "the last outputs are not computed",
+  },
+  {
+    file: "gpu/host/scratch.cc",
+    find:
+      "  if (device->recording && !hold_buffer(device->recording, call, device->scratch)) return " +
+      "nullptr;\n",
+    replace: "",
+    why: "a recording loses its scratch when that grows",
+  },
+  {
+    file: "gpu/host/scratch.cc",
+    find: "  if (device->recording) {",
+    replace: "  if (false) {",
+    why: "scratch grows while a device records",
+  },
+  {
+    file: "gpu/host/launch_list.cc",
+    find: "{call, launch, sizes_.count(), buffers_.count()}",
+    replace: "{call, launch, 0, buffers_.count()}",
+    why: "every launch that is replayed has the sizes of the first",
+  },
+  {
+    file: "gpu/host/launch_list.cc",
+    find: "{call, launch, sizes_.count(), buffers_.count()}",
+    replace: "{call, launch, sizes_.count(), 0}",
+    why: "every launch that is replayed has the buffers of the first",
+  },
+  {
+    file: "common/recording.cc",
+    find: "if (end_recording(recording) && !recording->failed) return",
+    replace: "if (end_recording(recording)) return",
+    why: "a recording of which a call failed is handed out",
+  },
+  {
+    file: "common/recording.cc",
+    find: "  buffer->references.fetch_add(1);",
+    replace: "",
+    why: "what a recording holds is freed",
+  },
+  {
+    file: "common/recording.cc",
+    find: "device->recording = nullptr;",
+    replace: "",
+    why: "a device records on",
   },
 ];

@@ -109,9 +109,9 @@ function replaceOnce(source: string, find: string, replace: string, file: string
   throw new Error(`${file} has ${parts.length - 1} times ${find}; write a fault that fits once`);
 }
 
-/** The library that a fault shows in. */
+/** The library that a fault shows in; a CPU records nothing. */
 function libraryOf({ file }: Pick<Mutation, "file">): Library {
-  return file.startsWith("gpu/") ? "emulator" : "cpu";
+  return /^gpu\/|recording/.test(file) ? "emulator" : "cpu";
 }
 
 /** Tries every fault of the list in one copy, and returns those that no check noticed. */

@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "file.h"
+#include "recording.h"
 #include "tensor.h"
 
 namespace ct {
@@ -20,8 +21,9 @@ enum class Opening { made, unknown, no_memory, failed };
 Opening make_device(ct_device** device, const char* instruction_set);
 void destroy_device(ct_device* device);
 
-// Zeroed memory of `bytes` bytes for `data`. False, with the error set, where it cannot be had.
-bool allocate_memory(ct_buffer* buffer);
+// Zeroed memory of `bytes` bytes for `data`. False, with the error set, where it cannot be had;
+// `call` and `what` are for the error, "ct_attention" and " of scratch".
+bool allocate_memory(ct_buffer* buffer, const char* call, const char* what);
 void free_memory(ct_buffer* buffer);
 
 // Memory for `data` that begins as the contents of a whole file. False, with the error set, where
@@ -46,6 +48,22 @@ bool zero_elements(const ct_tensor& tensor);
 bool convert_elements(ct_device* device, const ConvertArgs& args);
 bool repack_elements(ct_device* device, const RepackArgs& args);
 bool unpack_elements(ct_device* device, const UnpackArgs& args);
+
+// Whether the backend can record: whether the functions below do anything but fail.
+extern const bool can_record;
+
+// A recording of what is launched from now on; null, with the error set, where it cannot be begun.
+ct_recording* begin_recording(ct_device* device);
+
+// Ends what begin_recording() began. False, with the error set, where it is no use.
+bool end_recording(ct_recording* recording);
+
+// Runs what was recorded. False, with the error set, where it fails.
+bool replay_recording(ct_recording* recording);
+
+// Waits until no replay reaches the memory that the recording holds.
+void finish_recording(ct_recording* recording);
+void destroy_recording(ct_recording* recording);
 
 // What an index operand holds, to be checked: `tensor.data` where the host can read it. Null where
 // only the device knows, because a kernel has written it.

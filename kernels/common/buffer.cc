@@ -55,6 +55,22 @@ ct_device* device_of(const ct_buffer* buffer, const char* call) {
 
 }  // namespace
 
+ct_buffer* ct::make_buffer(ct_device* device, const char* call, const char* what, uint64_t bytes) {
+  ct_buffer* buffer = new_buffer(call, device, bytes);
+  if (!buffer) return nullptr;
+  if (allocate_memory(buffer, call, what)) {
+    device->references.fetch_add(1);
+    return buffer;
+  }
+  free(buffer);
+  return nullptr;
+}
+
+bool ct::keep_for_recording(ct_buffer* buffer, const char* call) {
+  ct_recording* const recording = buffer->device->recording;
+  return !recording || hold_buffer(recording, call, buffer);
+}
+
 bool ct::drop_buffer(ct_buffer* buffer) {
   if (buffer->references.fetch_sub(1) != 1) return false;
   free_memory(buffer);
@@ -67,15 +83,7 @@ extern "C" {
 
 ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes) {
   DeviceGuard guard(device, "ct_buffer_create");
-  if (!guard) return nullptr;
-  ct_buffer* buffer = new_buffer("ct_buffer_create", device, bytes);
-  if (!buffer) return nullptr;
-  if (allocate_memory(buffer)) {
-    device->references.fetch_add(1);
-    return buffer;
-  }
-  free(buffer);
-  return nullptr;
+  return guard ? make_buffer(device, "ct_buffer_create", "", bytes) : nullptr;
 }
 
 ct_buffer* ct_buffer_map(ct_device* device, ct_file* file) {
@@ -124,7 +132,7 @@ int32_t ct_buffer_free(ct_buffer* buffer) {
   bool last;
   {
     DeviceGuard guard(device, "ct_buffer_free", Access::any_device);
-    if (!guard) return -1;
+    if (!guard || !keep_for_recording(buffer, "ct_buffer_free")) return -1;
     last = drop_buffer(buffer);
   }
   if (last) release_device(device);

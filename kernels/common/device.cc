@@ -1,6 +1,7 @@
 #include "device.h"
 
 #include "backend.h"
+#include "buffer.h"
 #include "cores.h"
 #include "status.h"
 
@@ -9,6 +10,14 @@ namespace {
 
 constexpr uint32_t most_threads = 1024;
 
+bool bears_closed(Access access) {
+  return access == Access::any_device || access == Access::idle_device;
+}
+
+bool bears_recording(Access access) {
+  return access == Access::recording_device || access == Access::any_device;
+}
+
 }  // namespace
 
 DeviceGuard::DeviceGuard(ct_device* device, const char* call, Access access) {
@@ -16,9 +25,13 @@ DeviceGuard::DeviceGuard(ct_device* device, const char* call, Access access) {
     set_error("%s: device is missing; pass what ct_device_open gave", call);
   } else if (device->in_use.exchange(true, std::memory_order_acquire)) {
     set_error("%s: device is in use by another thread; call from one at a time", call);
-  } else if (device->closed && access == Access::open_device) {
+  } else if (device->closed && !bears_closed(access)) {
     device->in_use.store(false, std::memory_order_release);
     set_error("%s: device is closed; open another", call);
+  } else if (device->recording && !bears_recording(access)) {
+    device->in_use.store(false, std::memory_order_release);
+    set_error("%s: device is recording, which takes operators alone; call ct_record_end first",
+              call);
   } else {
     device_ = device;
   }
@@ -38,7 +51,7 @@ using namespace ct;
 
 extern "C" {
 
-uint32_t ct_version(void) { return 3; }
+uint32_t ct_version(void) { return 4; }
 
 uint32_t ct_last_error(char* text, uint32_t capacity) {
   return copy_text(last_error(), text, capacity);
@@ -87,18 +100,20 @@ int32_t ct_device_close(ct_device* device) {
     if (!guard) return -1;
     device->closed = true;
     device->pool.stop();
+    if (device->scratch && drop_buffer(device->scratch)) device->references.fetch_sub(1);
+    device->scratch = nullptr;
   }
   release_device(device);
   return 0;
 }
 
 uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity) {
-  DeviceGuard guard(device, "ct_device_describe");
+  DeviceGuard guard(device, "ct_device_describe", Access::recording_device);
   return copy_text(guard ? device->name : "", text, capacity);
 }
 
 uint32_t ct_device_threads(ct_device* device) {
-  DeviceGuard guard(device, "ct_device_threads");
+  DeviceGuard guard(device, "ct_device_threads", Access::recording_device);
   return guard ? device->pool.threads() : 0;
 }
 

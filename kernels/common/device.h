@@ -12,12 +12,16 @@ struct ct_device {
   std::atomic<bool> in_use{false};
   bool closed = false;
   const char* name = nullptr;  // of its instruction set
+  ct_recording* recording = nullptr;  // that calls go to
+  ct_buffer* scratch = nullptr;  // where a GPU's operators keep what is between their kernels
   ct::ThreadPool pool;
 };
 
 namespace ct {
 
-enum class Access { open_device, any_device };
+// The states of a device that a call bears: open and not recording, also recording, also closed, or
+// closed but not recording.
+enum class Access { open_device, recording_device, any_device, idle_device };
 
 // Holds a device for one call. Where it cannot be had, tests as false and the error is set.
 class DeviceGuard {

@@ -1,4 +1,6 @@
 // The operators of contrail.h: take the device, check the arguments, have the backend run them.
+#include <initializer_list>
+
 #include "arguments.h"
 #include "backend.h"
 #include "device.h"
@@ -8,26 +10,40 @@ using namespace ct;
 
 namespace {
 
+// Notes that something is missing in what is recorded, if anything is.
+int32_t failed(ct_device* device) {
+  if (device->recording) device->recording->failed = true;
+  return -1;
+}
+
+template <typename... Operands>
+bool hold_operands(ct_device* device, const char* name, Operands... operands) {
+  ct_recording* const recording = device->recording;
+  return !recording || (hold_operand(recording, name, operands) && ...);
+}
+
+// The operands `written` get indices from the backend.
+template <typename Args, typename... Operands>
+int32_t call_writing(std::initializer_list<ct_tensor*> written, const char* name,
+                     bool (*run)(ct_device*, const Args&),
+                     bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
+                     Operands... operands) {
+  DeviceGuard guard(device, name, Access::recording_device);
+  if (!guard) return -1;
+  Args args{};
+  if (!check(args, device, operands...) || !hold_operands(device, name, operands...) ||
+      !run(device, args)) {
+    return failed(device);
+  }
+  for (ct_tensor* tensor : written) forget_indices(*tensor);
+  return 0;
+}
+
 template <typename Args, typename... Operands>
 int32_t call(const char* name, bool (*run)(ct_device*, const Args&),
              bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
              Operands... operands) {
-  DeviceGuard guard(device, name);
-  Args args{};
-  return guard && check(args, device, operands...) && run(device, args) ? 0 : -1;
-}
-
-// As call(), where the operands `written` get indices from the backend.
-template <typename Args, uint32_t count, typename... Operands>
-int32_t call_writing(ct_tensor* const (&written)[count], const char* name,
-                     bool (*run)(ct_device*, const Args&),
-                     bool (*check)(Args&, const ct_device*, Operands...), ct_device* device,
-                     Operands... operands) {
-  DeviceGuard guard(device, name);
-  Args args{};
-  if (!guard || !check(args, device, operands...) || !run(device, args)) return -1;
-  for (ct_tensor* tensor : written) forget_indices(*tensor);
-  return 0;
+  return call_writing({}, name, run, check, device, operands...);
 }
 
 using Tensor = const ct_tensor*;

@@ -5,8 +5,8 @@
 
 namespace ct {
 
-// False, with the error set, without memory.
-bool allocate_host_memory(ct_buffer* buffer);
+// As allocate_memory() of backend.h.
+bool allocate_host_memory(ct_buffer* buffer, const char* call, const char* what);
 void free_host_memory(ct_buffer* buffer);
 bool map_host_contents(ct_buffer* buffer, const ct_file* file);  // false with the error set
 

@@ -92,7 +92,7 @@ ct_tensor* ct_tensor_create(ct_buffer* buffer, uint32_t type, uint64_t offset, u
     set_error("ct_tensor_create: buffer is missing; pass what ct_buffer_create gave");
     return nullptr;
   }
-  DeviceGuard guard(buffer->device, "ct_tensor_create");
+  DeviceGuard guard(buffer->device, "ct_tensor_create", Access::recording_device);
   if (!guard || !check_view(buffer, type, offset, rows, columns, stride)) return nullptr;
   // A view without elements may lie anywhere, so it is given no address of its own.
   unsigned char* data = rows && columns ? buffer->data + offset : buffer->data;
@@ -110,7 +110,7 @@ ct_tensor* ct_packed_create(ct_buffer* buffer, uint32_t type, uint64_t offset, u
     set_error("ct_packed_create: buffer is missing; pass what ct_buffer_create gave");
     return nullptr;
   }
-  DeviceGuard guard(buffer->device, "ct_packed_create");
+  DeviceGuard guard(buffer->device, "ct_packed_create", Access::recording_device);
   uint64_t bytes = 0;
   if (!guard || !check_packed("ct_packed_create", &bytes, type, rows, columns, group) ||
       !check_packed_view(buffer, offset, bytes)) {
@@ -126,7 +126,7 @@ int32_t ct_tensor_free(ct_tensor* tensor) {
   bool last;
   {
     DeviceGuard guard(device, "ct_tensor_free", Access::any_device);
-    if (!guard) return -1;
+    if (!guard || !keep_for_recording(tensor->buffer, "ct_tensor_free")) return -1;
     last = drop_buffer(tensor->buffer);
     free(tensor);
   }

@@ -49,7 +49,9 @@ void destroy_device(ct_device* device) {
   free(device);
 }
 
-bool allocate_memory(ct_buffer* buffer) { return allocate_host_memory(buffer); }
+bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
+  return allocate_host_memory(buffer, call, what);
+}
 void free_memory(ct_buffer* buffer) { free_host_memory(buffer); }
 
 bool map_contents(ct_buffer* buffer, const ct_file* file) {

@@ -119,16 +119,16 @@ void destroy_device(ct_device* device) {
   free(device);
 }
 
-bool allocate_memory(ct_buffer* buffer) {
+bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
   CudaDevice& device = cuda(buffer->device);
-  const CudaAddress address = device.allocate("ct_buffer_create", "", buffer->bytes);
+  const CudaAddress address = device.allocate(call, what, buffer->bytes);
   if (!address) return false;
   buffer->data = reinterpret_cast<unsigned char*>(address);
   if (!buffer->bytes) return true;
   const int error = device.driver.fill(address, 0, buffer->bytes, device.stream);
   if (error == cuda_success) return true;
   device.driver.memory_free(address);
-  return device.failed("ct_buffer_create: zeroing", error);
+  return device.failed("zeroing memory", error);
 }
 
 // An error of what was begun before shows with the next call that waits.

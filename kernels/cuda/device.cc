@@ -74,7 +74,6 @@ CudaDevice::~CudaDevice() {
   if (!context) return;
   driver.context_use(context);
   if (stream) driver.stream_wait(stream);
-  if (scratch) driver.memory_free(scratch);
   if (staging) driver.pinned_free(staging);
   if (module) driver.module_unload(module);
   if (stream) driver.stream_destroy(stream);

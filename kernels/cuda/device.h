@@ -41,8 +41,6 @@ struct CudaDevice : ct_device {
   char description[160] = "";
   unsigned char* staging = nullptr;
   uint64_t staging_bytes = 0, staging_used = 0;
-  CudaAddress scratch = 0;
-  uint64_t scratch_bytes = 0;
   // What was launched last, for the error of a kernel, which shows only later.
   const char *last_call = nullptr, *last_kernel = nullptr;
 

@@ -6,13 +6,14 @@
 
 namespace ct {
 
-using CudaHandle = struct CudaObject*;  // a context, module, function or stream
+using CudaHandle = struct CudaObject*;  // a context, module, function, stream or graph
 using CudaAddress = uint64_t;  // of the GPU's memory
 
 constexpr int cuda_success = 0;
 constexpr int cuda_out_of_memory = 2;
 constexpr int cuda_major_attribute = 75, cuda_minor_attribute = 76;  // of the compute capability
 constexpr unsigned cuda_stream_apart = 1;  // from the default stream
+constexpr int cuda_capture_of_thread = 1;  // other threads go on as ever
 
 // X(name here, name in the library, parameters); each returns cuda_success or an error.
 #define CT_CUDA_FUNCTIONS(X)                                                                  \
@@ -43,6 +44,13 @@ constexpr unsigned cuda_stream_apart = 1;  // from the default stream
     (void* to, CudaAddress from, size_t bytes, CudaHandle stream))                            \
   X(fill, cuMemsetD8Async,                                                                    \
     (CudaAddress to, unsigned char value, size_t bytes, CudaHandle stream))                   \
+  X(capture_begin, cuStreamBeginCapture_v2, (CudaHandle stream, int mode))                    \
+  X(capture_end, cuStreamEndCapture, (CudaHandle stream, CudaHandle* graph))                  \
+  X(graph_prepare, cuGraphInstantiateWithFlags,                                               \
+    (CudaHandle* prepared, CudaHandle graph, unsigned long long flags))                       \
+  X(graph_destroy, cuGraphDestroy, (CudaHandle graph))                                        \
+  X(graph_launch, cuGraphLaunch, (CudaHandle prepared, CudaHandle stream))                    \
+  X(prepared_destroy, cuGraphExecDestroy, (CudaHandle prepared))                              \
   X(launch, cuLaunchKernel,                                                                   \
     (CudaHandle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,                  \
      unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,             \

@@ -2,14 +2,10 @@
 #include <stdio.h>
 
 #include "../common/status.h"
+#include "../gpu/host/scratch.h"
 #include "device.h"
 
 namespace ct {
-namespace {
-
-constexpr uint64_t scratch_step = 1024 * 1024;
-
-}  // namespace
 
 bool launch(ct_device* device, const char* call, const Launch& launch) {
   CudaDevice& self = cuda(device);
@@ -36,17 +32,7 @@ bool launch(ct_device* device, const char* call, const Launch& launch) {
 }
 
 void* device_scratch(ct_device* device, const char* call, uint64_t bytes) {
-  CudaDevice& self = cuda(device);
-  if (bytes > self.scratch_bytes || !self.scratch) {
-    if (self.scratch) {
-      if (!self.finish()) return nullptr;
-      self.driver.memory_free(self.scratch);
-    }
-    const uint64_t wanted = (bytes + scratch_step - 1) / scratch_step * scratch_step;
-    self.scratch = self.allocate(call, " of scratch", wanted);
-    self.scratch_bytes = self.scratch ? wanted : 0;
-  }
-  return reinterpret_cast<void*>(self.scratch);
+  return reserve_scratch(device, call, bytes);
 }
 
 }  // namespace ct

@@ -10,7 +10,9 @@
 #include "../common/status.h"
 #include "../gpu/host/host_indices.h"
 #include "../gpu/host/host_kernels.h"
+#include "../gpu/host/scratch.h"
 #include "kernels.h"
+#include "recording.h"
 
 namespace ct {
 namespace {
@@ -36,7 +38,6 @@ bool make_blocks(EmulatorDevice& device) {
 EmulatorDevice::~EmulatorDevice() {
   for (uint32_t i = 0; i < block_count; ++i) blocks[i].~Block();
   free(blocks);
-  free(scratch);
 }
 
 void list_instruction_sets(char (&names)[names_bytes]) { strcpy(names, "emulator"); }
@@ -57,7 +58,10 @@ void destroy_device(ct_device* device) {
   free(device);
 }
 
-bool allocate_memory(ct_buffer* buffer) { return allocate_host_memory(buffer); }
+bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
+  return allocate_host_memory(buffer, call, what);
+}
+
 void free_memory(ct_buffer* buffer) {
   free_host_indices(buffer);
   free_host_memory(buffer);
@@ -102,9 +106,31 @@ bool unpack_elements(ct_device* device, const UnpackArgs& args) {
   return host_kernels::unpack(device->pool, args);
 }
 
+namespace {
+
 // Blocks begin at a random one, too: no kernel may rely on their order.
+bool run_launch(EmulatorDevice& device, const char* call, const Program& program,
+                const Launch& launch) {
+  if (!make_blocks(device)) return fail("%s: out of memory for stacks; free some", call);
+  const Grid& grid = launch.grid;
+  const uint64_t seed = ++device.launches;
+  const uint32_t count = grid.x * grid.y * grid.z;
+  const uint32_t first = uint32_t(seed * 0x9e3779b97f4a7c15u >> 32) % count;
+  std::atomic<Block*> failed{nullptr};
+  device.pool.run(count, [&](uint32_t task, uint32_t thread) {
+    if (failed.load(std::memory_order_relaxed)) return;
+    const uint32_t i = (first + task) % count;
+    const BlockIndex index = {i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y};
+    Block& block = device.blocks[thread];
+    if (!block.run(program, launch, index, seed + i)) failed.store(&block);
+  });
+  const Block* const block = failed.load();
+  return !block || fail("%s: %s", call, block->error());
+}
+
+}  // namespace
+
 bool launch(ct_device* device, const char* call, const Launch& launch) {
-  EmulatorDevice& self = emulator(device);
   const Program* const program = find_program(launch);
   if (!program) return false;
   const Grid& grid = launch.grid;
@@ -112,37 +138,16 @@ bool launch(ct_device* device, const char* call, const Launch& launch) {
     return fail("%s: the grid of kernel %s is %u by %u by %u; a GPU has at most %u in y and z",
                 call, program->name, grid.x, grid.y, grid.z, most_grid);
   }
-  if (!make_blocks(self)) return fail("%s: out of memory for stacks; free some", call);
-  const uint64_t seed = ++self.launches;
-  const uint32_t count = grid.x * grid.y * grid.z;
-  const uint32_t first = uint32_t(seed * 0x9e3779b97f4a7c15u >> 32) % count;
-  std::atomic<Block*> failed{nullptr};
-  self.pool.run(count, [&](uint32_t task, uint32_t thread) {
-    if (failed.load(std::memory_order_relaxed)) return;
-    const uint32_t i = (first + task) % count;
-    const BlockIndex index = {i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y};
-    Block& block = self.blocks[thread];
-    if (!block.run(*program, launch, index, seed + i)) failed.store(&block);
-  });
-  const Block* const block = failed.load();
-  return !block || fail("%s: %s", call, block->error());
+  if (device->recording) return add_launch(device->recording, call, launch);
+  return run_launch(emulator(device), call, *program, launch);
 }
 
 void* device_scratch(ct_device* device, const char* call, uint64_t bytes) {
-  EmulatorDevice& self = emulator(device);
-  if (bytes > self.scratch_bytes || !self.scratch) {
-    free(self.scratch);
-    self.scratch = nullptr;
-    self.scratch_bytes = 0;
-    if (posix_memalign(&self.scratch, 256, bytes ? bytes : 1)) {
-      self.scratch = nullptr;
-      set_error("%s: out of memory for scratch; free some", call);
-      return nullptr;
-    }
-    self.scratch_bytes = bytes;
-  }
-  memset(self.scratch, 0xff, bytes);  // NaN, and no index
-  return self.scratch;
+  void* const scratch = reserve_scratch(device, call, bytes);
+  if (!scratch) return nullptr;
+  if (device->recording) return add_scratch(device->recording, call, scratch, bytes);
+  spoil_scratch(scratch, bytes);
+  return scratch;
 }
 
 }  // namespace ct

@@ -11,8 +11,6 @@ struct EmulatorDevice : ct_device {
   Block* blocks = nullptr;  // one for each thread of the pool, made with the first launch
   uint32_t block_count = 0;
   uint64_t launches = 0;  // the seed of the next
-  void* scratch = nullptr;
-  uint64_t scratch_bytes = 0;
 };
 
 }  // namespace ct

@@ -1,5 +1,7 @@
 // What the host and the kernels have to agree on, and what each kernel is told besides its buffers.
-// A stride counts the elements from one row of a matrix to the next.
+// A stride counts the elements from one row of a matrix to the next. All of it follows from shapes
+// and scalars, never from what index operands hold, so that a launch can be recorded: what changes
+// from token to token is read by the kernel.
 #pragma once
 #if !defined(__METAL_VERSION__)
 #include <stdint.h>

@@ -42,6 +42,7 @@ typedef struct ct_device ct_device;
 typedef struct ct_buffer ct_buffer;
 typedef struct ct_tensor ct_tensor;
 typedef struct ct_file ct_file;
+typedef struct ct_recording ct_recording;
 
 /* Element types of tensors and of data in files. CT_F16 occurs in files only; CT_Q8 and CT_Q4 are
  * those of packed weights, and of nothing else. */
@@ -102,6 +103,33 @@ uint32_t ct_device_threads(ct_device* device);
  * packed weights, both in 10^9 operations a second, of which a multiply-add is two. -1 on failure.
  */
 float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory);
+
+/* ---- recordings ------------------------------------------------------------------------------ */
+
+/* Operator calls can be recorded once and then run together, which costs a GPU and its host less
+ * than call by call. Between ct_record_begin and ct_record_end operators are checked as ever, but
+ * do not run: ct_recording_replay runs them, in their order, as often as it is called, on what
+ * their operands hold by then. Whatever else a call was given, sizes and scalars, stays as it was
+ * recorded. So what changes from replay to replay stands in index operands, which are not checked
+ * again: whoever replays vouches for what they hold.
+ * - While a device records, views can be made, and buffers and tensors freed. All else but
+ *   operators is refused: reading, writing, loading, new buffers, replaying, closing the device.
+ * - A recording holds the memory of its operands: to free a buffer or tensor does it no harm, and
+ *   the memory goes when the recording is freed.
+ * - Run the same calls once before they are recorded: scratch memory that they need is not made
+ *   while a device records.
+ * - When a call fails while it is recorded, ct_record_end fails, too, and nothing is left of it. */
+
+/* 1 where the device can record, 0 where it runs operators eagerly, always. */
+uint32_t ct_device_records(ct_device* device);
+
+int32_t ct_record_begin(ct_device* device);
+
+/* What was called since ct_record_begin. */
+ct_recording* ct_record_end(ct_device* device);
+
+int32_t ct_recording_replay(ct_recording* recording);
+int32_t ct_recording_free(ct_recording* recording);
 
 /* ---- buffers and tensors --------------------------------------------------------------------- */
 

@@ -32,9 +32,9 @@ void destroy_device(ct_device* device) {
   free(device);
 }
 
-bool allocate_memory(ct_buffer* buffer) {
+bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
   void* memory = nullptr;
-  buffer->mapping = metal(buffer->device).allocate(&memory, "ct_buffer_create", "", buffer->bytes);
+  buffer->mapping = metal(buffer->device).allocate(&memory, call, what, buffer->bytes);
   buffer->data = static_cast<unsigned char*>(memory);
   return buffer->mapping != nullptr;
 }

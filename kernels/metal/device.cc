@@ -72,7 +72,6 @@ bool MetalDevice::load_kernel(Object library, uint32_t kernel) {
 MetalDevice::~MetalDevice() {
   if (!device) return;
   finish();
-  if (scratch) free_buffer(scratch);
   for (const Object pipeline : pipelines) {
     if (pipeline) release(pipeline);
   }

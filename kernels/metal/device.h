@@ -28,9 +28,6 @@ struct MetalDevice : ct_device {
   Object pipelines[uint32_t(Kernel::count)] = {};
   char description[160] = "";
   MemoryMap memory;
-  Object scratch = nullptr;
-  void* scratch_memory = nullptr;
-  uint64_t scratch_bytes = 0;
   // What was launched last, for the error of a kernel, which shows only later.
   const char *last_call = nullptr, *last_kernel = nullptr;
 

@@ -1,16 +1,17 @@
 // Kernels in the device's commands; see gpu/host/launch.h.
-#include "../common/status.h"
+#include "../gpu/host/scratch.h"
 #include "device.h"
+#include "recording.h"
 
 namespace ct {
 namespace {
 
 constexpr Count sizes_index = 30;  // as prelude_metal.h has it
-constexpr uint64_t scratch_step = 1024 * 1024;
 
 }  // namespace
 
 bool launch(ct_device* device, const char* call, const Launch& launch) {
+  if (device->recording) return add_launch(device->recording, call, launch);
   MetalDevice& self = metal(device);
   const Object encoder = self.begin_kernel();
   if (!encoder) return false;
@@ -31,14 +32,7 @@ bool launch(ct_device* device, const char* call, const Launch& launch) {
 }
 
 void* device_scratch(ct_device* device, const char* call, uint64_t bytes) {
-  MetalDevice& self = metal(device);
-  if (bytes > self.scratch_bytes || !self.scratch) {
-    if (self.scratch) self.free_buffer(self.scratch);
-    const uint64_t wanted = (bytes + scratch_step - 1) / scratch_step * scratch_step;
-    self.scratch = self.allocate(&self.scratch_memory, call, " of scratch", wanted);
-    self.scratch_bytes = self.scratch ? wanted : 0;
-  }
-  return self.scratch ? self.scratch_memory : nullptr;
+  return reserve_scratch(device, call, bytes);
 }
 
 }  // namespace ct

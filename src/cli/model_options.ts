@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RuntimeOptions } from "../options.ts";
+import type { LoadProgress, RuntimeOptions } from "../options.ts";
 import { Runtime } from "../runtime.ts";
 import { bytes, choice, flag, number, present, text, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
@@ -88,7 +88,8 @@ export async function loadModel(
   line.show(`Loading ${name} …`);
   const told = {
     ...options,
-    progress: (share: number) => line.show(`${barText(share)} of ${name} loaded`),
+    progress: ({ weights, totalWeights }: LoadProgress) =>
+      line.show(`${barText(weights / totalWeights)} of ${name} loaded`),
   };
   if (config === undefined) return await Runtime.load(model ?? defaultModel(), told);
   if (model === undefined) return await Runtime.random(config, told);

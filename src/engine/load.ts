@@ -6,13 +6,18 @@
 import type { ModelConfig } from "../config.ts";
 import { BatchBuffers } from "../model/batch.ts";
 import { JetNemotron } from "../model/jet_nemotron.ts";
-import { slotBytes, StatePool } from "../model/state.ts";
+import { LEAST_PAGES } from "../model/page_table.ts";
+import { slotBytes, type StateOptions, StatePool } from "../model/state.ts";
 import type { WeightsSummary } from "../model/weights.ts";
+import type { LoadProgress } from "../options.ts";
 import type { MemoryReport } from "../reports.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
+import { PAGE_TOKENS } from "../ops.ts";
+import type { RecordingOps } from "../recording.ts";
 import type { MemoryOps } from "../weight_memory.ts";
 import { Engine } from "./engine.ts";
-import { loadWeights } from "./load_weights.ts";
+import { loadWeights, weightBytes } from "./load_weights.ts";
+import { type MemoryNeeds, withAdvice } from "./memory_advice.ts";
 import { WorkCount } from "./work_count.ts";
 
 /** Tokens after which a session's state is kept in any case, so that it can go back. */
@@ -35,23 +40,38 @@ export interface LoadedEngine extends Disposable {
 
 /**
  * Loads a model and allocates the states of all sessions; a failure leaves nothing allocated.
- * `progress` hears which share of the weights is loaded.
+ * `progress` hears how far it is.
+ *
+ * @throws {OutOfMemoryError} It does not fit; the message says which options would.
  */
 export function loadEngine(
-  ops: MemoryOps,
+  ops: MemoryOps & RecordingOps,
   config: ModelConfig,
   source: ModelSource,
   options: EngineOptions,
-  progress?: (share: number) => void,
+  progress?: (progress: LoadProgress) => void,
+): LoadedEngine {
+  try {
+    return allocateEngine(ops, config, source, options, progress);
+  } catch (error) {
+    throw withAdvice(error, () => memoryNeeds(ops, config, source, options));
+  }
+}
+
+function allocateEngine(
+  ops: MemoryOps & RecordingOps,
+  config: ModelConfig,
+  source: ModelSource,
+  options: EngineOptions,
+  progress: ((progress: LoadProgress) => void) | undefined,
 ): LoadedEngine {
   using stack = new DisposableStack();
   const atStart = ops.bytes;
   const loaded = loadWeights(ops, config, source, options, progress);
   const weights = stack.use(loaded.weights);
-  const weightBytes = ops.bytes - atStart;
-  const { attentionBudget, attentionRead, prefillPiece, deltaChunk } = options;
-  const { cacheType, stateType } = options;
-  const states = { attentionBudget, cacheType, stateType, maxSegment: prefillPiece };
+  const bytesOfWeights = ops.bytes - atStart;
+  const { attentionRead, prefillPiece, deltaChunk } = options;
+  const states = stateOptions(options);
   const slots = slotCount(options, slotBytes(config, states));
   const pool = stack.use(new StatePool(ops, config, { ...states, slots }));
   const maxRows = prefillPiece + slots;
@@ -80,8 +100,8 @@ export function loadEngine(
     }),
   );
   const memory = {
-    weights: weightBytes,
-    scratch: ops.bytes - atStart - weightBytes - pool.bytes * slots,
+    weights: bytesOfWeights,
+    scratch: ops.bytes - atStart - bytesOfWeights - pool.bytes * slots,
     session: pool.bytes,
     sessions: slots,
     prefixCache: options.prefixCache,
@@ -95,6 +115,29 @@ export function loadEngine(
     weightsFile: loaded.file,
     fingerprint: loaded.fingerprint,
     [Symbol.dispose]: () => owned.dispose(),
+  };
+}
+
+function stateOptions(options: EngineOptions): Omit<StateOptions, "slots"> {
+  const { attentionBudget, cacheType, stateType, prefillPiece } = options;
+  return { attentionBudget, cacheType, stateType, maxSegment: prefillPiece };
+}
+
+function memoryNeeds(
+  ops: MemoryOps,
+  config: ModelConfig,
+  source: ModelSource,
+  options: EngineOptions,
+): MemoryNeeds {
+  const states = stateOptions(options);
+  const session = slotBytes(config, states);
+  const leastBudget = LEAST_PAGES * PAGE_TOKENS;
+  return {
+    weights: options.weights,
+    sessions: slotCount(options, session),
+    session,
+    leastSession: slotBytes(config, { ...states, attentionBudget: leastBudget }),
+    weightBytes: (type) => weightBytes(ops, config, source, type),
   };
 }
 

@@ -9,10 +9,11 @@ import { WeightCache } from "../checkpoint/weight_cache.ts";
 import type { ModelConfig } from "../config.ts";
 import { CheckpointSource } from "../model/checkpoint_source.ts";
 import { RandomSource } from "../model/random_source.ts";
-import { ToldSource } from "../model/told_source.ts";
+import { CountingSupply } from "../model/weight_bytes.ts";
 import type { WeightType } from "../model/weight_types.ts";
 import { Weights, type WeightSource } from "../model/weights.ts";
 import { PACKED_LAYOUT } from "../ops.ts";
+import type { LoadProgress } from "../options.ts";
 import type { EngineOptions, ModelSource } from "../protocol.ts";
 import type { MemoryOps } from "../weight_memory.ts";
 
@@ -27,25 +28,20 @@ export interface LoadedWeights {
   readonly file: string | undefined;
 }
 
-/**
- * Loads the weights of a model; nothing stays allocated when that fails. `progress` hears which
- * share of them is loaded.
- */
+/** Loads the weights of a model; nothing stays allocated when that fails. */
 export function loadWeights(
   ops: MemoryOps,
   config: ModelConfig,
   model: ModelSource,
   { weights: type, cache }: Pick<EngineOptions, "weights" | "cache">,
-  progress: (share: number) => void = () => {},
+  progress?: (progress: LoadProgress) => void,
 ): LoadedWeights {
   using stack = new DisposableStack();
-  const origin = model.kind === "random"
-    ? randomOrigin(ops, config, model.seed)
-    : checkpointOrigin(ops, config, model.folder, stack);
-  const { fingerprint } = origin;
-  const source = new ToldSource(origin.source, config, progress);
+  const origin = originOf(ops, config, model, stack);
+  const { source, fingerprint } = origin;
   const made = (weights: Weights, file?: string) => ({ weights, fingerprint, file });
-  if (cache === false) return made(new Weights(ops, config, source, type));
+  const load = () => new Weights(ops, config, source, { type, progress });
+  if (cache === false) return made(load());
   const file = new WeightCache(cachePath(cache, origin, type), {
     format: FORMAT,
     layout: PACKED_LAYOUT,
@@ -57,15 +53,29 @@ export function loadWeights(
   const cached = file.open(ops);
   if (cached) {
     stack.use(cached);
-    return made(new Weights(ops, config, source, type, cached), file.path);
+    return made(new Weights(ops, config, source, { type, progress, supply: cached }), file.path);
   }
   // Begun first: whoever may not write hears of it before the long work.
   const fresh = stack.use(file.create());
   using weights = new DisposableStack();
-  const converted = weights.use(new Weights(ops, config, source, type));
+  const converted = weights.use(load());
   fresh.write(ops, converted.tensors);
   weights.move();
   return made(converted);
+}
+
+/** Bytes that weights of a type would need. */
+export function weightBytes(
+  ops: MemoryOps,
+  config: ModelConfig,
+  model: ModelSource,
+  type: WeightType,
+): number {
+  using stack = new DisposableStack();
+  const { source } = originOf(ops, config, model, stack);
+  const supply = new CountingSupply();
+  using _weights = new Weights(ops, config, source, { type, supply });
+  return supply.bytes;
 }
 
 /** Where weights come from, and what tells them from others. */
@@ -76,6 +86,17 @@ interface Origin {
   readonly files: readonly (readonly [name: string, bytes: number, changed: number])[];
   /** Where the files are. */
   readonly folder: string | undefined;
+}
+
+function originOf(
+  ops: MemoryOps,
+  config: ModelConfig,
+  model: ModelSource,
+  stack: DisposableStack,
+): Origin {
+  return model.kind === "random"
+    ? randomOrigin(ops, config, model.seed)
+    : checkpointOrigin(ops, config, model.folder, stack);
 }
 
 function randomOrigin(ops: MemoryOps, config: ModelConfig, seed: number): Origin {

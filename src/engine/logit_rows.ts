@@ -12,7 +12,6 @@ export class LogitRows implements Disposable {
   readonly #ops: Ops;
   readonly #model: JetNemotron;
   readonly #count: number;
-  readonly #indices: Tensor; // [1, count]
   readonly #hidden: Tensor; // [count, D]
   readonly #logits: Tensor; // [count, V]
   readonly #owned = new DisposableStack();
@@ -21,7 +20,6 @@ export class LogitRows implements Disposable {
     this.#ops = ops;
     this.#model = model;
     this.#count = count;
-    this.#indices = this.#owned.use(ops.tensor("i32", 1, count));
     this.#hidden = this.#owned.use(ops.tensor("f32", count, config.hiddenSize));
     this.#logits = this.#owned.use(ops.tensor("f32", count, config.vocabularySize));
   }
@@ -40,17 +38,13 @@ export class LogitRows implements Disposable {
     }
   }
 
-  /** Writes the logits of `rows` of `hidden` to the rows `slots` of `out`. */
-  store(hidden: Tensor, rows: readonly number[], out: Tensor, slots: readonly number[]): void {
-    if (rows.length === 0) return;
-    using indices = this.#indices.columnView(0, rows.length);
-    using some = this.#hidden.rowView(0, rows.length);
-    using logits = this.#logits.rowView(0, rows.length);
-    this.#ops.write(indices, Int32Array.from(rows));
-    this.#ops.gatherRows(some, hidden, indices);
+  /** Writes the logits of `rows[1, n]` of `hidden` to the rows `slots[1, n]` of `out`. */
+  store(hidden: Tensor, rows: Tensor, out: Tensor, slots: Tensor): void {
+    using some = this.#hidden.rowView(0, rows.columns);
+    using logits = this.#logits.rowView(0, rows.columns);
+    this.#ops.gatherRows(some, hidden, rows);
     this.#model.logits(logits, some);
-    this.#ops.write(indices, Int32Array.from(slots));
-    this.#ops.scatterRows(out, logits, indices);
+    this.#ops.scatterRows(out, logits, slots);
   }
 
   [Symbol.dispose](): void {

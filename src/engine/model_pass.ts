@@ -8,13 +8,15 @@ import type { BatchBuffers, Segment } from "../model/batch.ts";
 import type { JetNemotron } from "../model/jet_nemotron.ts";
 import type { StatePool } from "../model/state.ts";
 import type { Ops, Tensor } from "../ops.ts";
+import type { RecordingOps } from "../recording.ts";
 import { LogitRows } from "./logit_rows.ts";
+import { PassRecordings } from "./pass_recordings.ts";
 import type { EngineSession } from "./session.ts";
 import type { WorkCount } from "./work_count.ts";
 
 /** What a pass runs on. */
 export interface PassParts {
-  readonly ops: Ops;
+  readonly ops: Ops & RecordingOps;
   readonly config: ModelConfig;
   readonly model: JetNemotron;
   readonly pool: StatePool;
@@ -32,32 +34,40 @@ export interface PassSegment {
 export class ModelPass implements Disposable {
   readonly #parts: PassParts;
   readonly #logitRows: LogitRows;
+  readonly #recordings: PassRecordings<Tensor>;
 
   constructor(parts: PassParts) {
     const { ops, model, config, pool } = parts;
     this.#parts = parts;
     this.#logitRows = new LogitRows(ops, model, config, pool.slots);
+    this.#recordings = new PassRecordings(ops);
   }
 
   /** Brings the states of all sessions up to date. When it throws, they are spoilt. */
   run(all: readonly PassSegment[]): void {
-    const { model, batch, work } = this.#parts;
+    const { model, batch, pool, work } = this.#parts;
     const start = performance.now();
     const segments = all.map(({ segment }) => segment);
-    const hidden = model.forward(batch.write(segments));
-    this.#collectLogits(hidden, all);
+    const indices = batch.write(segments);
+    // Grids and operands follow from these two numbers alone.
+    const shape = `${indices.rows} ${segments.length}`;
+    const hidden = this.#recordings.run(shape, () => {
+      const hidden = model.forward(indices);
+      this.#logitRows.store(hidden, indices.lastRows, pool.logits, indices.slots);
+      return hidden;
+    });
+    this.#readAllLogits(hidden, all);
     batch.noteScores(segments);
     work.pass(segments, performance.now() - start);
   }
 
   [Symbol.dispose](): void {
+    this.#recordings[Symbol.dispose]();
     this.#logitRows[Symbol.dispose]();
   }
 
-  /** Computes the logits of each session's last token, and of all tokens where they are wanted. */
-  #collectLogits(hidden: Tensor, all: readonly PassSegment[]): void {
-    const rows: number[] = [];
-    const slots: number[] = [];
+  /** Computes the logits of all tokens of the appends that want them. */
+  #readAllLogits(hidden: Tensor, all: readonly PassSegment[]): void {
     let row = 0;
     for (const { session, segment } of all) {
       const count = segment.tokens.length;
@@ -68,9 +78,6 @@ export class ModelPass implements Disposable {
         this.#logitRows.read(hidden, row + skipped, count - skipped, job.all, first);
       }
       row += count;
-      rows.push(row - 1);
-      slots.push(session.slot);
     }
-    this.#logitRows.store(hidden, rows, this.#parts.pool.logits, slots);
   }
 }

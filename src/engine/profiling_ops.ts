@@ -5,6 +5,7 @@
  */
 import type { OperatorTime } from "../reports.ts";
 import type { Tensor } from "../ops.ts";
+import type { RecordingOps } from "../recording.ts";
 import type { MemoryOps } from "../weight_memory.ts";
 
 /** What is no step of a pass. */
@@ -20,15 +21,19 @@ const UNTIMED: ReadonlySet<string | symbol> = new Set(
   ] satisfies (keyof MemoryOps)[],
 );
 
-/** Adds up the calls of {@linkcode Profile.ops} and their time. */
+/**
+ * Adds up the calls of {@linkcode Profile.ops} and their time. They are not recorded: a recording
+ * has one time for all of its calls.
+ */
 export class Profile {
   /** The operators that were given, timed. */
-  readonly ops: MemoryOps;
+  readonly ops: MemoryOps & RecordingOps;
   readonly #times = new Map<string, { calls: number; ms: number }>();
 
-  constructor(ops: MemoryOps) {
+  constructor(ops: MemoryOps & RecordingOps) {
     this.ops = new Proxy(ops, {
-      get: (target, name: keyof MemoryOps) => {
+      get: (target, name: keyof (MemoryOps & RecordingOps)) => {
+        if (name === "records") return false;
         const operator = target[name];
         if (typeof operator !== "function") return operator;
         if (UNTIMED.has(name)) return operator.bind(target);

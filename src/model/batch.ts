@@ -25,10 +25,12 @@ export interface Batch {
   readonly positions: Tensor; // [1, N]
   readonly segments: Tensor; // [1, S+1]
   readonly slots: Tensor; // [1, S]
+  /** The last row of each segment, `[1, S]`. */
+  readonly lastRows: Tensor;
   readonly tables: readonly TableTensors[];
 }
 
-type VectorName = "tokens" | "positions" | "segments" | "slots";
+type VectorName = "tokens" | "positions" | "segments" | "slots" | "lastRows";
 
 /** What {@linkcode BatchBuffers} allocates for. */
 export interface BatchSizes {
@@ -57,6 +59,7 @@ export class BatchBuffers implements Disposable {
       positions: allocate(maxRows),
       segments: allocate(pool.slots + 1),
       slots: allocate(pool.slots),
+      lastRows: allocate(pool.slots),
     };
     this.#tables = pool.tables.map((kind) =>
       this.#owned.use(
@@ -94,6 +97,7 @@ export class BatchBuffers implements Disposable {
       positions: this.#vector("positions", positions),
       segments: this.#vector("segments", starts),
       slots: this.#vector("slots", Int32Array.from(segments, (segment) => segment.slot)),
+      lastRows: this.#vector("lastRows", starts.slice(1).map((end) => end - 1)),
       tables: this.#tables.map((buffers, t) => buffers.write(segments, t)),
     };
   }

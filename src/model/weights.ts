@@ -6,6 +6,7 @@
  */
 import type { JetConfig, ModelConfig } from "../config.ts";
 import type { Ops, PackedType, Tensor } from "../ops.ts";
+import type { LoadProgress } from "../options.ts";
 import { isSensitive } from "./sensitive.ts";
 import { tensorShapes } from "./tensor_shapes.ts";
 import { type MatrixType, matrixType, type StoredType, type WeightType } from "./weight_types.ts";
@@ -72,6 +73,16 @@ export interface TensorSupply {
   take(type: MatrixType, rows: number, columns: number): Tensor;
 }
 
+/** Options of {@linkcode Weights}. */
+export interface WeightsOptions {
+  /** Type of the matrices in memory (default `auto`). */
+  readonly type?: WeightType;
+  /** Where the tensors are, as they would be after loading. */
+  readonly supply?: TensorSupply | undefined;
+  /** Hears how far it is: at the begin, and after each tensor. */
+  readonly progress?: ((progress: LoadProgress) => void) | undefined;
+}
+
 /** The type that a model's matrices have, in a word. */
 export type WeightsSummary = "f32" | "bf16" | PackedType | "mixed";
 
@@ -88,18 +99,17 @@ export class Weights implements Disposable {
   readonly #owned: DisposableStack;
 
   /**
-   * Loads every tensor of `config` from `source`, or takes them from `supply`, where they are as
-   * they would be after loading; nothing stays allocated when one fails.
+   * Loads every tensor of `config` from `source`, or takes them from a supply; nothing stays
+   * allocated when one fails.
    */
   constructor(
     ops: Ops,
     config: ModelConfig,
     source: WeightSource,
-    type: WeightType = "auto",
-    supply?: TensorSupply,
+    options: WeightsOptions = {},
   ) {
     using stack = new DisposableStack();
-    const packer = new Packer({ ops, config, source, type, supply }, stack);
+    const packer = new Packer({ ops, config, source, type: "auto", ...options }, stack);
     this.embedding = packer.pack(["model.embed_tokens.weight"]);
     this.finalNorm = packer.vector(["model.norm.weight"]);
     this.head = config.tiedEmbeddings ? this.embedding : packer.pack(["lm_head.weight"]);
@@ -162,12 +172,11 @@ function packAttention(
 }
 
 /** What a {@linkcode Packer} works with. */
-interface PackerParts {
+interface PackerParts extends WeightsOptions {
   readonly ops: Ops;
   readonly config: ModelConfig;
   readonly source: WeightSource;
   readonly type: WeightType;
-  readonly supply: TensorSupply | undefined;
 }
 
 /** Allocates packed tensors and fills them from a source. */
@@ -178,11 +187,16 @@ class Packer {
   readonly #parts: PackerParts;
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #stack: DisposableStack;
+  readonly #totalWeights: number;
+  #weights = 0;
 
   constructor(parts: PackerParts, stack: DisposableStack) {
     this.#parts = parts;
     this.#shapes = tensorShapes(parts.config);
     this.#stack = stack;
+    const sizes = this.#shapes.values().map((shape) => shape.reduce((x, y) => x * y));
+    this.#totalWeights = sizes.reduce((sum, size) => sum + size);
+    this.#note(0);
     // Every tensor is looked for before the first byte is loaded.
     for (const [name, shape] of this.#shapes) parts.source.type(name, shape);
   }
@@ -266,7 +280,15 @@ class Packer {
 
   #load(view: Tensor, name: string, firstRow: number, rowStep: number): void {
     using out = view;
-    if (this.#parts.supply) return;
-    this.#parts.source.load(out, name, this.#shape(name), firstRow, rowStep);
+    if (!this.#parts.supply) {
+      this.#parts.source.load(out, name, this.#shape(name), firstRow, rowStep);
+    }
+    this.#note(out.rows * out.columns);
+  }
+
+  /** Counts so many weights that are there. */
+  #note(weights: number): void {
+    this.#weights += weights;
+    this.#parts.progress?.({ weights: this.#weights, totalWeights: this.#totalWeights });
   }
 }

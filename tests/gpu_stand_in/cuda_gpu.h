@@ -17,14 +17,20 @@ namespace {
 
 constexpr int success = 0, invalid_value = 1, out_of_memory = 2, no_device = 100,
               invalid_image = 200, invalid_context = 201, invalid_handle = 400, not_found = 500,
-              illegal_address = 700;
+              illegal_address = 700,
+              unsupported_in_capture = 900;
 constexpr uint64_t capacity = 512 * 1024 * 1024;
 // Such an address is nobody's on the host: to touch it ends the process.
 constexpr uint64_t device_bit = uint64_t{1} << 62;
 
 using Work = std::function<int()>;
+// What was launched while a stream was captured.
+struct Graph {
+  std::vector<Work> launches;
+};
 struct Stream {
   std::vector<Work> waiting;
+  Graph* capture = nullptr;
 };
 struct Module {
   std::string image;
@@ -40,6 +46,7 @@ struct Gpu {
   std::map<uintptr_t, uint64_t> pinned;
   std::set<Stream*> streams;
   std::set<Module*> modules;
+  std::set<Graph*> graphs, prepared;
   std::map<std::string, std::unique_ptr<Function>> functions;
 };
 
@@ -70,6 +77,7 @@ void* host_of(uint64_t address) { return reinterpret_cast<void*>(address & ~devi
 int check_copy(uint64_t device, const void* host, size_t bytes, Stream* stream) {
   if (!current) return refuse(invalid_context, "a copy without a context");
   if (!gpu().streams.count(stream)) return refuse(invalid_handle, "a copy without a stream");
+  if (stream->capture) return refuse(unsupported_in_capture, "a copy while a stream is captured");
   if (!bytes || bytes_from(gpu().memory, device) < bytes) {
     return refuse(invalid_value, "a copy outside of memory");
   }
@@ -79,7 +87,16 @@ int check_copy(uint64_t device, const void* host, size_t bytes, Stream* stream) 
   return gpu().failure;
 }
 
+// A driver takes nothing while a stream is captured but launches on it.
+bool is_capturing() {
+  for (const Stream* const stream : gpu().streams) {
+    if (stream->capture) return true;
+  }
+  return false;
+}
+
 int put(Stream* stream, Work work) {
+  if (stream->capture) return stream->capture->launches.push_back(std::move(work)), success;
   stream->waiting.push_back(std::move(work));
   return success;
 }

@@ -29,4 +29,5 @@ static_assert(ct::cuda_success == CUDA_SUCCESS);
 static_assert(ct::cuda_out_of_memory == CUDA_ERROR_OUT_OF_MEMORY);
 static_assert(ct::cuda_major_attribute == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
 static_assert(ct::cuda_minor_attribute == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+static_assert(ct::cuda_capture_of_thread == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
 static_assert(ct::cuda_stream_apart == CU_STREAM_NON_BLOCKING);

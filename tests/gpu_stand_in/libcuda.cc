@@ -26,7 +26,8 @@ int cuGetErrorName(int error, const char** text) {
       {invalid_context, "CUDA_ERROR_INVALID_CONTEXT"},
       {invalid_handle, "CUDA_ERROR_INVALID_HANDLE"},
       {not_found, "CUDA_ERROR_NOT_FOUND"},
-      {illegal_address, "CUDA_ERROR_ILLEGAL_ADDRESS"}};
+      {illegal_address, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+      {unsupported_in_capture, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}};
   const auto found = names.find(error);
   *text = found == names.end() ? nullptr : found->second;
   return *text ? success : invalid_value;
@@ -64,7 +65,8 @@ int cuDevicePrimaryCtxRelease_v2(int device) {
   if (device != 7 || !gpu().contexts) return invalid_context;
   if (--gpu().contexts) return success;
   const Gpu& all = gpu();
-  if (all.memory.size() + all.pinned.size() + all.streams.size() + all.modules.size()) {
+  if (all.memory.size() + all.pinned.size() + all.streams.size() + all.modules.size() +
+      all.graphs.size() + all.prepared.size()) {
     refuse(invalid_context, "a context is given up before what was made in it");
     abort();
   }
@@ -123,6 +125,7 @@ int cuStreamCreate(void** stream, unsigned flags) {
 int cuStreamSynchronize(void* stream) {
   if (!current) return refuse(invalid_context, "waiting without a context");
   if (!gpu().streams.count(static_cast<Stream*>(stream))) return invalid_handle;
+  if (is_capturing()) return refuse(unsupported_in_capture, "waiting while a stream is captured");
   return finish(static_cast<Stream*>(stream));
 }
 
@@ -144,6 +147,7 @@ int cuMemGetInfo_v2(size_t* free, size_t* total) {
 int cuMemAlloc_v2(uint64_t* address, size_t bytes) {
   if (!current) return refuse(invalid_context, "memory without a context");
   if (!bytes) return refuse(invalid_value, "memory of no bytes");
+  if (is_capturing()) return refuse(unsupported_in_capture, "memory while a stream is captured");
   if (bytes > capacity - gpu().used) return out_of_memory;
   void* memory = nullptr;
   if (posix_memalign(&memory, 256, bytes)) return out_of_memory;
@@ -155,6 +159,7 @@ int cuMemAlloc_v2(uint64_t* address, size_t bytes) {
 }
 
 int cuMemFree_v2(uint64_t address) {
+  if (is_capturing()) return refuse(unsupported_in_capture, "freeing while a stream is captured");
   const auto found = gpu().memory.find(address);
   if (found == gpu().memory.end()) return refuse(invalid_value, "this memory is not to be freed");
   gpu().used -= found->second;
@@ -197,6 +202,59 @@ int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void* stream
   const int error = check_copy(to, nullptr, bytes, on);
   if (error != success) return error;
   return put(on, [=] { return memset(host_of(to), value, bytes), success; });
+}
+
+int cuStreamBeginCapture_v2(void* stream, int mode) {
+  Stream* const on = static_cast<Stream*>(stream);
+  if (!current || !gpu().streams.count(on) || on->capture || mode != 1) {
+    return refuse(invalid_value, "a capture that cannot begin");
+  }
+  gpu().graphs.insert(on->capture = new Graph);
+  return success;
+}
+
+int cuStreamEndCapture(void* stream, void** graph) {
+  Stream* const on = static_cast<Stream*>(stream);
+  if (!gpu().streams.count(on) || !on->capture) return refuse(invalid_value, "there is no capture");
+  *graph = on->capture;
+  on->capture = nullptr;
+  return success;
+}
+
+int cuGraphInstantiateWithFlags(void** prepared, void* graph, unsigned long long flags) {
+  Graph* const from = static_cast<Graph*>(graph);
+  if (!gpu().graphs.count(from) || flags) return refuse(invalid_value, "this is no graph");
+  Graph* const made = new Graph(*from);
+  gpu().prepared.insert(made);
+  *prepared = made;
+  return success;
+}
+
+int cuGraphDestroy(void* graph) {
+  if (!gpu().graphs.erase(static_cast<Graph*>(graph))) return invalid_handle;
+  delete static_cast<Graph*>(graph);
+  return success;
+}
+
+int cuGraphLaunch(void* prepared, void* stream) {
+  Stream* const on = static_cast<Stream*>(stream);
+  Graph* const graph = static_cast<Graph*>(prepared);
+  if (!current || !gpu().prepared.count(graph) || !gpu().streams.count(on) || on->capture) {
+    return refuse(invalid_handle, "a graph that cannot be launched");
+  }
+  if (gpu().failure != success) return gpu().failure;
+  for (const Work& launch : graph->launches) put(on, launch);
+  return success;
+}
+
+// The host frees no graph that may still run.
+int cuGraphExecDestroy(void* prepared) {
+  for (const Stream* const stream : gpu().streams) {
+    if (!stream->waiting.empty()) return refuse(invalid_value, "a graph ends before its work");
+  }
+  if (!gpu().prepared.erase(static_cast<Graph*>(prepared))) return invalid_handle;
+  delete static_cast<Graph*>(prepared);
+  return success;
 }
 
 int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,

@@ -22,7 +22,7 @@ export const RUN_CHECKS = [
   "test",
   "--allow-all",
   "--filter",
-  "/float64|refuse|loaded|tiny-4b|restore|batch/",
+  "/float64|refuse|loaded|record|tiny-4b|restore|batch/",
   "tests/gpu_test.ts",
 ];
 /** What it prints at its end. */

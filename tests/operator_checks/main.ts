@@ -15,6 +15,7 @@ import { checkDrift, checkRoundedDrift } from "./drift.ts";
 import { checkError, wrongCalls } from "./errors.ts";
 import { checkLoad } from "./load.ts";
 import { checkLoadPacked, checkRounding } from "./packed.ts";
+import { checkRecording, checkReplay } from "./recording.ts";
 import { checkEmpty, checkSegments, checkThreads, checkTokens, plainCases } from "./invariants.ts";
 
 /** Throws where a check fails, with an error that begins with its name. */
@@ -30,6 +31,10 @@ function checkAll(targets: Targets): void {
     named(`${test.name}, token by token`, () => checkTokens(several, test));
     named(`${test.name}, segment by segment`, () => checkSegments(several, test));
     named(`${test.name}, on other threads`, () => checkThreads(one, several, test));
+  }
+  if (several.records) {
+    named("record()", () => checkRecording(several));
+    for (const test of cases) named(`${test.name}, replayed`, () => checkReplay(several, test));
   }
   for (const test of plainCases(cases)) {
     named(`${test.name}, without tokens`, () => checkEmpty(several, test));

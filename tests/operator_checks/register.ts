@@ -11,6 +11,7 @@ import { checkError, wrongCalls } from "./errors.ts";
 import { checkEmpty, checkSegments, checkThreads, checkTokens, plainCases } from "./invariants.ts";
 import { checkLoad } from "./load.ts";
 import { checkLoadPacked, checkRounding } from "./packed.ts";
+import { checkRecording, checkReplay } from "./recording.ts";
 
 /** Where the operators run, in the names of tests: `on` follows "on"; why not, if they cannot. */
 export interface Place {
@@ -39,6 +40,10 @@ export function testOperators(place: Place): void {
   // On the emulator the order of threads and blocks is another with each launch.
   const same = "operators give the same bits when the order of threads and the layout differ";
   testAll(place, same, cases, (ops, test, { one }) => checkThreads(one, ops, test));
+  testAll(place, "operators give the same bits when they are recorded", cases, checkReplay);
+  testOnce(place, "recordings replay, and refuse what cannot be recorded,", ({ several }) => {
+    checkRecording(several);
+  });
   testOnce(place, "operators refuse a call when an operand is wrong", ({ several }) => {
     for (const wrongCall of wrongCalls()) checkError(several, wrongCall);
   });

@@ -1,0 +1,24 @@
+// What every backend's recording begins with: the memory that its operators reach, which it holds.
+#pragma once
+#include "list.h"
+#include "tensor.h"
+
+struct ct_recording {
+  ct_device* device = nullptr;
+  ct::List<ct_buffer*> held;  // each once, with a reference
+  bool failed = false;  // a call failed, so that something is missing in it
+};
+
+namespace ct {
+
+// Holds a buffer until the recording is freed. False, with the error set, without memory.
+bool hold_buffer(ct_recording* recording, const char* call, ct_buffer* buffer);
+
+// As hold_buffer(), for the operand of an operator, whatever it is.
+inline bool hold_operand(ct_recording* recording, const char* call, const ct_tensor* operand) {
+  return !operand || hold_buffer(recording, call, operand->buffer);
+}
+inline bool hold_operand(ct_recording*, const char*, uint32_t) { return true; }
+inline bool hold_operand(ct_recording*, const char*, float) { return true; }
+
+}  // namespace ct

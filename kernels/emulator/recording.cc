@@ -1,0 +1,80 @@
+#include "recording.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <new>
+
+#include "../common/backend.h"
+#include "../common/device.h"
+#include "../common/status.h"
+#include "../gpu/host/launch_list.h"
+
+namespace ct {
+namespace {
+
+// Scratch that an operator asked for when so many launches had been recorded.
+struct Scratch {
+  uint64_t launches;
+  void* memory;
+  uint64_t bytes;
+};
+
+struct EmulatorRecording : ct_recording {
+  LaunchList launches;
+  List<Scratch> scratch;
+};
+
+EmulatorRecording& emulator(ct_recording* recording) {
+  return *static_cast<EmulatorRecording*>(recording);
+}
+
+}  // namespace
+
+const bool can_record = true;
+
+ct_recording* begin_recording(ct_device*) {
+  void* const memory = malloc(sizeof(EmulatorRecording));
+  if (memory) return new (memory) EmulatorRecording;
+  set_error("ct_record_begin: out of memory; free some");
+  return nullptr;
+}
+
+bool end_recording(ct_recording*) { return true; }
+
+// As operator by operator, which spoils the scratch of each.
+bool replay_recording(ct_recording* recording) {
+  const EmulatorRecording& self = emulator(recording);
+  const List<Scratch>& scratch = self.scratch;
+  uint64_t done = 0;
+  const Scratch* next = scratch.begin();
+  return self.launches.for_each([&](const char* call, const Launch& kept) {
+    for (; next != scratch.end() && next->launches == done; ++next) {
+      spoil_scratch(next->memory, next->bytes);
+    }
+    ++done;
+    return launch(recording->device, call, kept);
+  });
+}
+
+void finish_recording(ct_recording*) {}
+
+void destroy_recording(ct_recording* recording) {
+  emulator(recording).~EmulatorRecording();
+  free(recording);
+}
+
+bool add_launch(ct_recording* recording, const char* call, const Launch& launch) {
+  return emulator(recording).launches.add(call, launch);
+}
+
+void* add_scratch(ct_recording* recording, const char* call, void* scratch, uint64_t bytes) {
+  EmulatorRecording& self = emulator(recording);
+  if (self.scratch.add({self.launches.count(), scratch, bytes})) return scratch;
+  set_error("%s: out of memory to record; free some", call);
+  return nullptr;
+}
+
+void spoil_scratch(void* scratch, uint64_t bytes) { memset(scratch, 0xff, bytes); }
+
+}  // namespace ct

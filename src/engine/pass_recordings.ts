@@ -1,0 +1,61 @@
+/**
+ * Passes of the shapes that come again, recorded.
+ *
+ * @module
+ */
+import type { Recording, RecordingOps } from "../recording.ts";
+
+/** Shapes that are known at once; a decode step has one for each number of sessions. */
+const MOST_SHAPES = 32;
+
+/** A pass of one shape: what it returned, and its recording once the shape came again. */
+interface Known<Result> {
+  readonly result: Result;
+  readonly recording: Recording | undefined;
+}
+
+/**
+ * Runs a pass eagerly when its shape comes for the first time, records it at the second, and
+ * replays it from then on. Of more than 32 shapes it forgets the one that was not needed longest.
+ */
+export class PassRecordings<Result> implements Disposable {
+  readonly #ops: RecordingOps;
+  /** By shape, the one that was needed last at the end. */
+  readonly #known = new Map<string, Known<Result>>();
+
+  constructor(ops: RecordingOps) {
+    this.#ops = ops;
+  }
+
+  /** Runs `calls`, which are the same operators on the same tensors whenever `shape` is. */
+  run(shape: string, calls: () => Result): Result {
+    if (!this.#ops.records) return calls();
+    const known = this.#known.get(shape);
+    this.#known.delete(shape);
+    const now = known ? this.#replay(known, calls) : { result: calls(), recording: undefined };
+    this.#known.set(shape, now);
+    if (this.#known.size > MOST_SHAPES) this.#forgetOldest();
+    return now.result;
+  }
+
+  [Symbol.dispose](): void {
+    while (this.#known.size > 0) this.#forgetOldest();
+  }
+
+  #replay({ result, recording }: Known<Result>, calls: () => Result): Known<Result> {
+    recording ??= this.#ops.record(calls);
+    try {
+      recording.replay();
+    } catch (error) {
+      recording[Symbol.dispose]();
+      throw error;
+    }
+    return { result, recording };
+  }
+
+  #forgetOldest(): void {
+    const [shape, { recording }] = this.#known.entries().next().value!;
+    this.#known.delete(shape);
+    recording?.[Symbol.dispose]();
+  }
+}
