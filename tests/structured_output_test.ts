@@ -102,7 +102,7 @@ Deno.test("completions() holds an answer to a regular expression or a grammar", 
 
 const WORDS = 'word ::= [a-z] [a-z] [a-z] [a-z] ("x" | [a-f] [a-f])?';
 
-Deno.test("completions() refuses what is no grammar, streamed or not, and answers the next", async () => {
+Deno.test("completions() refuses what is no grammar, and answers the next", async () => {
   await using runtime = await loadFable();
   const app = createServer(runtime);
   const wrong: [format: object, words: string][] = [

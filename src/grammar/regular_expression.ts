@@ -21,18 +21,12 @@ interface Part {
   readonly literal?: string;
 }
 
-/** An alternative that may begin with `^` and end with `$`. */
-interface Alternative extends Part {
-  readonly fromStart: boolean;
-  readonly toEnd: boolean;
-}
-
 /** Reads one regular expression. Whatever is wrong is a `TypeError` that says where. */
 export class RegularExpression {
   readonly #rules: Rules;
   readonly #encoding: Encoding;
   readonly #source: readonly string[];
-  readonly #alternatives: readonly Alternative[];
+  readonly #alternatives: readonly Part[];
   #position = 0;
   #depth = 0;
 
@@ -49,16 +43,8 @@ export class RegularExpression {
     return this.#choice(this.#alternatives).text;
   }
 
-  /** The texts that it is found in; `anything` is what may stand before and after. */
-  found(anything: string): string {
-    return this.#choice(this.#alternatives.map((part) => ({
-      ...part,
-      text: [part.fromStart ? "" : anything, part.text, part.toEnd ? "" : anything].join(" "),
-    }))).text;
-  }
-
-  #read(): Alternative[] {
-    const alternatives: Alternative[] = [];
+  #read(): Part[] {
+    const alternatives: Part[] = [];
     do alternatives.push(this.#sequence()); while (this.#takes("|"));
     return alternatives;
   }
@@ -71,8 +57,8 @@ export class RegularExpression {
     };
   }
 
-  #sequence(): Alternative {
-    const fromStart = this.#depth === 0 && this.#takes("^");
+  #sequence(): Part {
+    if (this.#depth === 0) this.#takes("^");
     let toEnd = false;
     const parts: Part[] = [];
     while (!["|", ")", undefined].includes(this.#peek())) {
@@ -83,8 +69,6 @@ export class RegularExpression {
     return {
       text: this.#joined(parts),
       mayBeEmpty: parts.every(({ mayBeEmpty }) => mayBeEmpty),
-      fromStart,
-      toEnd,
     };
   }
 
