@@ -62,7 +62,7 @@ export class JsonValues {
     return this.#rules.add(`"\\"" ${this.#characters(least, most)} "\\""`);
   }
 
-  /** A string that a regular expression matches as a whole. Throws a `TypeError` where it cannot be. */
+  /** A string that a regular expression matches as a whole, or a `TypeError` that says why not. */
   matching(pattern: string): string {
     const expression = new RegularExpression(this.#rules, pattern, "json");
     return this.#rules.add(`"\\"" (${expression.whole()}) "\\""`);
