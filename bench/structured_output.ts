@@ -43,9 +43,9 @@ const schemas: Record<string, object> = {
 console.log(`${tokenizer.size} tokens`);
 const vocabulary = { tokens: tokenizer.vocabulary(tokenizer.size), endTokens };
 const masks = await timed("load", () => TokenMasks.load(vocabulary));
-const memory = maskMemory(tokenizer.size);
 for (const [name, schema] of Object.entries(schemas)) {
   await timed(`${name}: compile`, () => masks.compile(0, Grammar.json(schema).text));
+  const memory = maskMemory(tokenizer.size);
   await masks.open(0, 0, memory);
   const mask = new SharedMask({ memory, bell: new SharedArrayBuffer(4), endTokens });
   const begin = schema === schemas["a bounded string"] ? '"' : '{"';
