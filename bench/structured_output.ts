@@ -9,6 +9,7 @@
  * @module
  */
 import { Grammar, Runtime } from "../mod.ts";
+import { maskMemory, SharedMask } from "../src/grammar/mask_memory.ts";
 import { TokenMasks } from "../src/grammar/token_masks.ts";
 import { Tokenizer } from "../src/tokenizer.ts";
 import { checkSchemas } from "../tests/schemas.ts";
@@ -29,9 +30,7 @@ async function timed<T>(what: string, work: () => T | Promise<T>): Promise<T> {
   await timed(`${count} schemas, all answers valid`, () => checkSchemas(runtime, count));
 }
 
-const masks = new TokenMasks();
-const end = tokenizer.id("<|im_end|>")!;
-masks.learn({ tokens: tokenizer.vocabulary(tokenizer.size), endTokens: [end] });
+const endTokens = [tokenizer.id("<|im_end|>")!];
 const text = { type: "string" };
 const schemas: Record<string, object> = {
   "two fields": { properties: { a: text, b: { type: "integer" } }, required: ["a", "b"] },
@@ -42,15 +41,21 @@ const schemas: Record<string, object> = {
   },
 };
 console.log(`${tokenizer.size} tokens`);
-await timed("load", () => masks.open(0, Grammar.json({ type: "boolean" }).text));
+const vocabulary = { tokens: tokenizer.vocabulary(tokenizer.size), endTokens };
+const masks = await timed("load", () => TokenMasks.load(vocabulary));
 for (const [name, schema] of Object.entries(schemas)) {
-  const grammar = Grammar.json(schema).text;
-  const mask = await timed(`${name}: compile`, () => masks.open(0, grammar));
+  await timed(`${name}: compile`, () => masks.compile(0, Grammar.json(schema).text));
+  const memory = maskMemory(tokenizer.size);
+  await masks.open(0, 0, memory);
+  const mask = new SharedMask({ memory, bell: new SharedArrayBuffer(4), endTokens });
   const begin = schema === schemas["a bounded string"] ? '"' : '{"';
   for (const id of tokenizer.encode(begin)) {
     if (!mask.accept(id)) throw new Error(`${name} cannot begin with ${begin}`);
+    await timed(`${name}: first mask in a string`, () => masks.answer());
   }
-  await timed(`${name}: first mask in a string`, () => masks.refresh());
-  if (!mask.accept(tokenizer.encode("f")[0]!)) continue;
-  await timed(`${name}: next mask`, () => masks.refresh());
+  if (mask.accept(tokenizer.encode("f")[0]!)) {
+    await timed(`${name}: next mask`, () => masks.answer());
+  }
+  masks.close(0);
+  masks.forget(0);
 }

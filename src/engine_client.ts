@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { ring } from "./bell.ts";
 import type { LoadProgress } from "./options.ts";
 import type { EngineWork, OperatorTime } from "./reports.ts";
-import type { Command, EngineEvent, StartMessage, Vocabulary, WorkerMessage } from "./protocol.ts";
+import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
 type Ready = Extract<WorkerMessage, { type: "ready" }>;
 
@@ -15,10 +16,10 @@ export class EngineClient {
   readonly ready: Ready;
   readonly #worker: Worker;
   readonly #port: MessagePort;
-  readonly #bell: Int32Array;
+  /** What the engine sleeps on. */
+  readonly bell: Int32Array;
   readonly #handlers = new Map<number, (event: EngineEvent) => void>();
   readonly #stopped = Promise.withResolvers<void>();
-  #knowsVocabulary = false;
   #failure: string | undefined;
   #work: EngineWork = { passes: 0, sessions: 0, tokens: 0, milliseconds: 0, keptBytes: 0 };
   #profile: readonly OperatorTime[] | undefined;
@@ -54,7 +55,7 @@ export class EngineClient {
   private constructor(worker: Worker, port: MessagePort, bell: Int32Array, ready: Ready) {
     this.#worker = worker;
     this.#port = port;
-    this.#bell = bell;
+    this.bell = bell;
     this.ready = ready;
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => this.#receive(data);
     worker.onerror = (event) => {
@@ -88,15 +89,7 @@ export class EngineClient {
     if (this.#failure !== undefined) throw new Error(this.#failure);
     const moved = Object.values(command).filter((value) => value instanceof ArrayBuffer);
     this.#port.postMessage(command, moved);
-    Atomics.add(this.#bell, 0, 1);
-    Atomics.notify(this.#bell, 0);
-  }
-
-  /** Tells the engine once what its tokens stand for. */
-  sendVocabulary(vocabulary: () => Vocabulary): void {
-    if (this.#knowsVocabulary) return;
-    this.send({ type: "vocabulary", ...vocabulary() });
-    this.#knowsVocabulary = true;
+    ring(this.bell);
   }
 
   /** Ends the engine after its present step and frees what it holds. */

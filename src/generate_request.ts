@@ -54,7 +54,6 @@ export function generateRequest(
     endTokens: ignoreEos ? stopIds : [...endTokens, ...stopIds],
     maxTokens: whole("maxTokens", options.maxTokens ?? defaults.maxTokens, 1, 2 ** 31),
     credit: 1 + whole("lookahead", lookahead, 0, 2 ** 20),
-    ...(options.grammar ? { grammar: options.grammar.text } : {}),
   };
 }
 

@@ -64,14 +64,15 @@ export interface GenerateRequest {
   readonly maxTokens: number;
   /** Tokens that may be generated before the first `credit`. */
   readonly credit: number;
-  /** Rules in EBNF that the text has to fit; the `vocabulary` has been told. */
-  readonly grammar?: string;
+  /** What the tokens are held to. */
+  readonly mask?: MaskShare;
 }
 
-/** What the tokens stand for, for grammars. */
-export interface Vocabulary {
-  /** Each token in the byte alphabet of `tokenizer.json`, or "" where it can be no text. */
-  readonly tokens: readonly string[];
+/** The mask of a generation, in memory that the engine shares with a matcher. */
+export interface MaskShare {
+  readonly memory: SharedArrayBuffer;
+  /** One Int32 that the engine increments and notifies after each token. */
+  readonly bell: SharedArrayBuffer;
   /** Ids that may come when the text is complete. */
   readonly endTokens: readonly number[];
 }
@@ -104,7 +105,6 @@ export type Command =
   | ({ readonly type: "generate"; readonly session: number } & GenerateRequest)
   | { readonly type: "credit"; readonly session: number; readonly tokens: number }
   | { readonly type: "cancel"; readonly session: number }
-  | ({ readonly type: "vocabulary" } & Vocabulary)
   | { readonly type: "close"; readonly session: number }
   | { readonly type: "stop" };
 

@@ -13,6 +13,7 @@ import type {
   GenerateOptions,
   Reuse,
 } from "./options.ts";
+import type { Matchers } from "./grammar/matchers.ts";
 import type { GenerateRequest } from "./protocol.ts";
 import {
   type LifecycleContext,
@@ -28,8 +29,8 @@ export interface SessionContext extends LifecycleContext {
   readonly tokenizer: Tokenizer | undefined;
   readonly defaults: GenerateDefaults;
   readonly bytes: number;
-  /** Tells the engine what the tokens stand for; there is a tokenizer. */
-  readonly sendVocabulary: () => void;
+  /** What holds generations to grammars; there is a tokenizer. */
+  readonly matchers: Matchers;
   /** Opens a session with the state of another. */
   readonly fork: (link: SessionLink, options: ForkOptions) => Promise<Session>;
   /** Called once the session is closed for good. */
@@ -196,7 +197,7 @@ export class Session implements AsyncDisposable {
       throw new TypeError("grammar needs a tokenizer, and this model has none: leave it out");
     }
     const detokenizer = tokenizer && new Detokenizer(tokenizer, stop);
-    return this.#generate(request, detokenizer, options.signal);
+    return this.#generate(request, detokenizer, options);
   }
 
   /**
@@ -222,12 +223,12 @@ export class Session implements AsyncDisposable {
   async *#generate(
     request: GenerateRequest,
     detokenizer: Detokenizer | undefined,
-    signal: AbortSignal | undefined,
+    { grammar, signal }: GenerateOptions,
   ): AsyncGenerator<GeneratedToken, void, void> {
     using turn = await this.#lifecycle.begin({ signal, changes: true });
     const { link } = turn;
-    if (request.grammar !== undefined) this.#context.sendVocabulary();
-    link.send({ type: "generate", ...request });
+    using mask = grammar && await this.#context.matchers.open(grammar.text, signal);
+    link.send({ type: "generate", ...request, ...(mask ? { mask } : {}) });
     using _abort = link.cancelOn(signal);
     let running = true;
     let unread = request.credit;

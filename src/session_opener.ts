@@ -5,6 +5,7 @@
  */
 import type { EngineClient } from "./engine_client.ts";
 import type { GenerateDefaults } from "./generate_request.ts";
+import { Matchers } from "./grammar/matchers.ts";
 import { OpenSessions } from "./open_sessions.ts";
 import type { ForkOptions, SessionEntry, SessionOptions } from "./options.ts";
 import { PromptStates, type StateKind } from "./prompt_states.ts";
@@ -37,6 +38,7 @@ export class SessionOpener {
   readonly #parts: OpenerParts;
   readonly #sessions: OpenSessions;
   readonly #places: SessionPlaces | undefined;
+  readonly #matchers: Matchers;
   readonly #context: SessionContext;
   #nextLink = 1;
 
@@ -47,15 +49,15 @@ export class SessionOpener {
     this.#parts = parts;
     this.#sessions = new OpenSessions(queue, store !== undefined);
     this.#places = store && new SessionPlaces(store, kind.fingerprint, leaseTime);
+    this.#matchers = new Matchers(() => ({
+      tokens: tokenizer!.vocabulary(defaults.vocabularySize),
+      endTokens: defaults.endTokens,
+    }), engine.bell);
     this.#context = {
       tokenizer,
       bytes,
       defaults,
-      sendVocabulary: () =>
-        engine.sendVocabulary(() => ({
-          tokens: tokenizer!.vocabulary(defaults.vocabularySize),
-          endTokens: defaults.endTokens,
-        })),
+      matchers: this.#matchers,
       open: (opening, options) => this.#link(opening, options),
       fork: (link, options) => this.#openNew({ type: "fork", from: link.id }, options),
       places: this.#places,
@@ -140,6 +142,7 @@ export class SessionOpener {
   /** Closes all sessions and waits for what is on its way to the store. */
   async close(): Promise<void> {
     await this.#sessions.close();
+    this.#matchers.stop();
     await this.#context.prompts?.settled();
   }
 

@@ -5,8 +5,7 @@
  * the bell otherwise.
  *
  * A Worker that computes without pause does not hear its event loop, so the commands come through a
- * port that is read without waiting; see `protocol.ts`. What is awaited here is ready, but for the
- * library of grammars at its first use.
+ * port that is read without waiting; see `protocol.ts`.
  *
  * @module
  */
@@ -16,14 +15,13 @@ import { NativeOps } from "../ffi/ops.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
 import { Profile } from "./engine/profiling_ops.ts";
-import type { TokenMask } from "./engine/token_mask.ts";
-import { TokenMasks } from "./grammar/token_masks.ts";
+import { SharedMask } from "./grammar/mask_memory.ts";
 import type { LoadProgress } from "./options.ts";
 import type { EngineWork, OperatorTime } from "./reports.ts";
 import type { Command, EngineEvent, StartMessage, WorkerMessage } from "./protocol.ts";
 
-/** How long a step waits for readers that lag behind, so that they stay in the batch. */
-const READER_GRACE_MS = 1;
+/** How long a step waits for readers and masks that lag behind, so that they stay in the batch. */
+const GRACE_MS = 1;
 
 /** Tokens of steps shorter than this are told together: each message leaves garbage behind. */
 const TELL_MS = 5;
@@ -31,11 +29,11 @@ const TELL_MS = 5;
 /** How often a load tells how far it is. */
 const PROGRESS_MS = 50;
 
-self.onmessage = async (message: MessageEvent<StartMessage>) => {
+self.onmessage = (message: MessageEvent<StartMessage>) => {
   self.onmessage = null;
   const start = message.data;
   try {
-    post({ type: "stopped", profile: await run(start) });
+    post({ type: "stopped", profile: run(start) });
   } catch (error) {
     post({
       type: "failed",
@@ -45,7 +43,7 @@ self.onmessage = async (message: MessageEvent<StartMessage>) => {
 };
 
 /** Runs the engine until it is stopped. Gives its operators' times where they are wanted. */
-async function run(start: StartMessage): Promise<OperatorTime[] | undefined> {
+function run(start: StartMessage): OperatorTime[] | undefined {
   using device = Device.open(start.device);
   const native = new NativeOps(device);
   const profile = start.engine.profile ? new Profile(native) : undefined;
@@ -56,17 +54,15 @@ async function run(start: StartMessage): Promise<OperatorTime[] | undefined> {
   const { library, instructionSet, threads } = device;
   const backend = { name: start.device.backend, library: library.path, instructionSet, threads };
   post({ type: "ready", memory, weightsType, weightsFile, backend, fingerprint });
-  const masks = new TokenMasks();
   let untold: EngineEvent[] = [];
   let toldAt = 0;
   for (;;) {
     const rung = Atomics.load(start.bell, 0);
-    if (!await obey(start, loaded.engine, masks)) return profile?.times();
-    if (loaded.engine.awaitsReaders && loaded.engine.busy) {
+    if (!obey(start, loaded.engine)) return profile?.times();
+    if (loaded.engine.awaitsOthers && loaded.engine.busy) {
       // deno-lint-ignore no-explicit-any
-      if (Atomics.wait(start.bell as any, 0, rung, READER_GRACE_MS) === "ok") continue;
+      if (Atomics.wait(start.bell as any, 0, rung, GRACE_MS) === "ok") continue;
     }
-    if (masks.stale) await masks.refresh();
     untold.push(...loaded.engine.step());
     const now = performance.now();
     if (untold.length > 0 && (now - toldAt >= TELL_MS || isAwaited(untold, loaded.engine))) {
@@ -92,7 +88,7 @@ function tellProgress(): (progress: LoadProgress) => void {
 }
 
 /** Carries out all commands that have come. Returns false after `stop`. */
-async function obey(start: StartMessage, engine: Engine, masks: TokenMasks): Promise<boolean> {
+function obey(start: StartMessage, engine: Engine): boolean {
   for (;;) {
     // deno-lint-ignore no-explicit-any
     const received = receiveMessageOnPort(start.port as any);
@@ -126,10 +122,7 @@ async function obey(start: StartMessage, engine: Engine, masks: TokenMasks): Pro
         engine.probe(command.session, new Int32Array(command.tokens));
         break;
       case "generate":
-        engine.generate(command.session, command, await maskOf(command, masks));
-        break;
-      case "vocabulary":
-        masks.learn(command);
+        engine.generate(command.session, command, command.mask && new SharedMask(command.mask));
         break;
       case "credit":
         engine.credit(command.session, command.tokens);
@@ -138,7 +131,6 @@ async function obey(start: StartMessage, engine: Engine, masks: TokenMasks): Pro
         engine.cancel(command.session);
         break;
       case "close":
-        masks.close(command.session);
         engine.close(command.session);
         break;
       case "stop":
@@ -147,25 +139,9 @@ async function obey(start: StartMessage, engine: Engine, masks: TokenMasks): Pro
   }
 }
 
-/** Gives the mask of a generation, or throws why there is none. */
-async function maskOf(
-  { session, grammar }: Extract<Command, { type: "generate" }>,
-  masks: TokenMasks,
-): Promise<(() => TokenMask) | undefined> {
-  if (grammar === undefined) return undefined;
-  try {
-    const mask = await masks.open(session, grammar);
-    return () => mask;
-  } catch (error) {
-    return () => {
-      throw error;
-    };
-  }
-}
-
 /** Whether somebody can do nothing before hearing of one of these events. */
 function isAwaited(events: readonly EngineEvent[], engine: Engine): boolean {
-  return !engine.busy || engine.awaitsReaders ||
+  return !engine.busy || engine.awaitsOthers ||
     events.some((event) => event.type !== "token" || event.finishReason !== undefined);
 }
 

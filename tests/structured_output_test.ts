@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import OpenAI from "openai";
 import { createServer } from "../src/server/app.ts";
 import { loadFable } from "./fable.ts";
@@ -78,4 +78,48 @@ Deno.test("OpenAI parses a structured answer", async () => {
     seed: 2,
   });
   expectAnimal(answer.choices[0]!.message.content!);
+});
+
+Deno.test("completions() holds an answer to a regular expression or a grammar", async () => {
+  await using runtime = await loadFable();
+  const app = createServer(runtime);
+  const formats = [
+    { type: "regex", regex: "[A-F][0-9]{3}(, [a-z]{4,6}){2}" },
+    { type: "grammar", grammar: 'root ::= code ", " word ", " word\ncode ::= "B123"\n' + WORDS },
+  ];
+  for (const response_format of formats) {
+    const body = { prompt: "A fox:", response_format, max_tokens: 100, seed: 1 };
+    const { text, finish_reason } = (await ask(app, "/v1/completions", body)).choices[0];
+    assertMatch(text, /^[A-F][0-9]{3}(, [a-z]{4,6}){2}$/);
+    assertEquals(finish_reason, "stop");
+  }
+  const answer = await ask(app, "/v1/responses", {
+    input: "Who?",
+    text: { format: { type: "regex", regex: "fox|wolf" } },
+  });
+  assertMatch(answer.output[0].content[0].text, /^(fox|wolf)$/);
+});
+
+const WORDS = 'word ::= [a-z] [a-z] [a-z] [a-z] ("x" | [a-f] [a-f])?';
+
+Deno.test("completions() refuses what is no grammar, and answers the next", async () => {
+  await using runtime = await loadFable();
+  const app = createServer(runtime);
+  const wrong: [format: object, words: string][] = [
+    [{ type: "regex", regex: "a(?=b)" }, "looks around"],
+    [{ type: "grammar", grammar: "root ::= [é]" }, "characters beyond ASCII"],
+    [{ type: "grammar", grammar: 'root ::= "a"\nb ::= c' }, 'line 2, column 8: Rule "c"'],
+    [{ type: "grammar", grammar: "root ::= a\na ::= b\nb ::= a" }, "cannot be compiled"],
+  ];
+  for (const [response_format, words] of wrong) {
+    for (const stream of [false, true]) {
+      const body = post({ prompt: "A fox:", response_format, max_tokens: 4, stream });
+      const response = await app.request("/v1/completions", body);
+      const { error } = await response.json();
+      assertEquals([response.status, error.type], [400, "invalid_request_error"]);
+      assertStringIncludes(error.message, words);
+    }
+  }
+  const body = { prompt: "A fox:", response_format: FORMAT, max_tokens: 200, seed: 1 };
+  expectAnimal((await ask(app, "/v1/completions", body)).choices[0].text);
 });

@@ -16,6 +16,7 @@ import {
   type AppendJob,
   appendJob,
   type AppendLogits,
+  awaitsOther,
   canRun,
   type EngineSession,
   expectRoom,
@@ -138,10 +139,10 @@ export class Engine implements Disposable {
     });
   }
 
-  /** Starts to generate; `mask` gives what the tokens are held to, or throws. */
-  generate(id: number, request: GenerateRequest, mask?: () => TokenMask): void {
+  /** Starts to generate; the tokens are held to `mask`. */
+  generate(id: number, request: GenerateRequest, mask?: TokenMask): void {
     this.#command(id, (session) => {
-      session.job = generateJob(session, request, mask?.());
+      session.job = generateJob(session, request, mask);
     });
   }
 
@@ -164,9 +165,9 @@ export class Engine implements Disposable {
     return this.#sessions.all.some(canRun);
   }
 
-  /** Whether a generation waits for its reader. */
-  get awaitsReaders(): boolean {
-    return this.#sessions.all.some(({ job }) => job?.kind === "generate" && job.credit === 0);
+  /** Whether a generation waits for its reader, or for what its next token may be. */
+  get awaitsOthers(): boolean {
+    return this.#sessions.all.some(awaitsOther);
   }
 
   /** One pass for every session that can move on. Returns all that happened since the last step. */
@@ -277,6 +278,7 @@ export class Engine implements Disposable {
   #sample(session: EngineSession): void {
     const { job } = session;
     if (job?.kind !== "generate" || session.pending !== undefined) return;
+    if (job.mask?.ready === false) return;
     try {
       const token = generateToken(session, job, this.#sampling);
       if (token.finishReason) this.#endJob(session);

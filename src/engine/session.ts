@@ -139,10 +139,15 @@ export function inexactFrom({ tables }: EngineSession): number | undefined {
   return positions.length > 0 ? Math.min(...positions) : undefined;
 }
 
-/** Whether the session has something to do that need not wait for its reader. */
+/** Whether the session has something to do that need not wait for its reader or its mask. */
 export function canRun(session: EngineSession): boolean {
-  const { job } = session;
-  return job !== undefined && (job.kind === "append" || job.credit > 0);
+  return session.job !== undefined && !awaitsOther(session);
+}
+
+/** Whether the session waits for its reader, or for which tokens may come next. */
+export function awaitsOther({ job, pending }: EngineSession): boolean {
+  if (job?.kind !== "generate") return false;
+  return job.credit === 0 || pending === undefined && job.mask?.ready === false;
 }
 
 /** The tokens that a session's job needs in the states before it can go on. */

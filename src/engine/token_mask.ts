@@ -4,13 +4,15 @@
  * @module
  */
 
-/** The tokens that may come next. */
+/** The tokens that may come next. It is found elsewhere, while the engine computes. */
 export interface TokenMask {
-  /** One bit for each token id: whether it may come next. */
+  /** Whether `allowed` holds for the tokens that were accepted. */
+  readonly ready: boolean;
+  /** One bit for each token id: whether it may come next. Throws when it will never be known. */
   readonly allowed: Int32Array;
   /** Whether the generation has ended with an end token. */
   readonly complete: boolean;
-  /** Goes on by one token; `allowed` is renewed before the next. False when it may not come. */
+  /** Goes on by one token, once it is ready. False when the token may not come. */
   accept(id: number): boolean;
 }
 

@@ -5,6 +5,8 @@
  */
 import { CALL_BEGIN, CALL_END } from "../chat.ts";
 import { SchemaGrammar } from "./json_schema.ts";
+import { checkEbnf } from "./ebnf.ts";
+import { RegularExpression } from "./regular_expression.ts";
 import { literal, oneOf, Rules } from "./rules.ts";
 
 /** A function that can be called. */
@@ -26,13 +28,50 @@ export class Grammar {
   /**
    * JSON values of a schema, or all objects. Every text validates, but not every value has a text:
    * properties that the schema does not name come only where `additionalProperties` asks for them.
-   * `format` is not looked at.
    *
    * @throws {TypeError} The schema has something that cannot be kept, which the message names.
    */
   static json(schema: unknown = { type: "object" }): Grammar {
     const rules = new Rules();
     return new Grammar(rules.text(new SchemaGrammar(rules, schema).expression()));
+  }
+
+  /**
+   * The texts that a regular expression matches as a whole. It is read as JavaScript reads it with
+   * the flag `u`, but `\s` and `\S` are of ASCII.
+   *
+   * @throws {TypeError} It has something that cannot be kept, which the message names.
+   *
+   * @example
+   * ```ts
+   * import { Grammar } from "./mod.ts";
+   *
+   * const time = Grammar.regex("([01][0-9]|2[0-3]):[0-5][0-9]");
+   * ```
+   */
+  static regex(expression: string): Grammar {
+    const rules = new Rules();
+    const whole = new RegularExpression(rules, expression, "plain").whole();
+    return new Grammar(rules.text(rules.add(whole)));
+  }
+
+  /**
+   * The texts of rules in EBNF, of which `root` is the whole. A generation is refused when they
+   * turn out to be wrong.
+   *
+   * @throws {TypeError} The rules are too long, or have a class of characters beyond ASCII.
+   *
+   * @example
+   * ```ts
+   * import { Grammar } from "./mod.ts";
+   *
+   * const sum = Grammar.ebnf(`root ::= number ("+" number)*
+   * number ::= "0" | [1-9] [0-9]*`);
+   * ```
+   */
+  static ebnf(rules: string): Grammar {
+    checkEbnf(rules);
+    return new Grammar(rules);
   }
 
   /**

@@ -6,26 +6,41 @@
  *
  * @module
  */
-import { JsonValues } from "./json_values.ts";
+import { FORMATS } from "./formats.ts";
+import { JsonValues, type OtherProperties, type Property } from "./json_values.ts";
 import { integer, number } from "./numbers.ts";
+import { References } from "./references.ts";
 import { oneOf, type Rules } from "./rules.ts";
 import { SchemaFields } from "./schema_fields.ts";
+import { expectDistinct, isOfType } from "./schema_types.ts";
 
 /** Schemas inside each other, references included: the matcher's stack is small. */
 const MOST_DEPTH = 32;
 /** Items that a list can be bound to have. */
 const MOST_ITEMS = 1000;
+/** Items that can be told to be different. */
+const MOST_DISTINCT = 6;
 
 const TYPES = ["object", "array", "string", "number", "integer", "boolean", "null"] as const;
 type JsonType = typeof TYPES[number];
 
+const NUMBERS = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
+
 /** The keywords of each type. */
 const KEYWORDS: Readonly<Record<JsonType, readonly string[]>> = {
-  object: ["properties", "required", "additionalProperties"],
-  array: ["items", "prefixItems", "minItems", "maxItems"],
-  string: ["minLength", "maxLength"],
-  number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
-  integer: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
+  object: [
+    "properties",
+    "required",
+    "additionalProperties",
+    "propertyNames",
+    "patternProperties",
+    "minProperties",
+    "maxProperties",
+  ],
+  array: ["items", "prefixItems", "minItems", "maxItems", "uniqueItems"],
+  string: ["minLength", "maxLength", "pattern"],
+  number: NUMBERS,
+  integer: NUMBERS,
   boolean: [],
   null: [],
 };
@@ -35,10 +50,9 @@ export class SchemaGrammar {
   readonly #values: JsonValues;
   readonly #rules: Rules;
   readonly #root: unknown;
+  readonly #references: References;
   /** Names of the rules of what `$ref` refers to. */
   readonly #named = new Map<string, string>();
-  /** References that a value consists of: of each reference, those that take its place. */
-  readonly #same = new Map<string, Set<string>>();
 
   #depth = 0;
 
@@ -47,12 +61,13 @@ export class SchemaGrammar {
     this.#rules = rules;
     this.#values = new JsonValues(rules);
     this.#root = root;
+    this.#references = new References(root);
   }
 
   /** The expression of the root. Throws a `TypeError` that names what cannot be kept. */
   expression(): string {
     const expression = this.#value(this.#root, "", undefined);
-    this.#expectEnds();
+    this.#references.expectEnds();
     return expression;
   }
 
@@ -73,7 +88,10 @@ export class SchemaGrammar {
     const alternatives = ["$ref", "const", "enum", "anyOf", "oneOf", "allOf"];
     const kind = alternatives.find((name) => fields.has(name));
     if (!kind) return this.#typed(fields);
-    if (kind === "const" || kind === "enum") return this.#listed(fields, kind);
+    if (kind === "const" || kind === "enum") {
+      const values = this.#listed(fields, kind).map((value) => this.#values.constant(value));
+      return this.#rules.add(oneOf(values));
+    }
     fields.allow([kind]);
     if (kind === "$ref") return this.#reference(fields, owner);
     const choices = fields.list(kind);
@@ -87,6 +105,9 @@ export class SchemaGrammar {
     const inferred = TYPES.filter((type) =>
       type !== "integer" && KEYWORDS[type].some((name) => fields.has(name))
     );
+    if (given === undefined && inferred.length === 0 && fields.has("format")) {
+      inferred.push("string");
+    }
     const types = given === undefined ? inferred : Array.isArray(given) ? given : [given];
     const wrong = types.find((type) => !TYPES.includes(type));
     if (wrong !== undefined || Array.isArray(given) && given.length === 0) {
@@ -103,16 +124,15 @@ export class SchemaGrammar {
         return this.#object(fields);
       case "array":
         return this.#array(fields);
-      case "string": {
-        const least = fields.count("minLength", Infinity);
-        const most = fields.count("maxLength", Infinity);
-        const named = most === undefined ? "minLength" : "maxLength";
-        return fields.within(named, () => this.#values.string(least, most));
-      }
+      case "string":
+        return this.#string(fields);
       case "number":
-        return fields.within("type", () => number(this.#rules, fields.numbers(KEYWORDS.number)));
-      case "integer":
-        return fields.within("type", () => integer(this.#rules, fields.numbers(KEYWORDS.integer)));
+      case "integer": {
+        const bounds = fields.numbers(NUMBERS);
+        const expression = type === "number" ? number : integer;
+        const named = fields.has("multipleOf") ? "multipleOf" : "type";
+        return fields.within(named, () => expression(this.#rules, bounds));
+      }
       case "boolean":
         return oneOf([this.#values.constant(true), this.#values.constant(false)]);
       case "null":
@@ -120,33 +140,91 @@ export class SchemaGrammar {
     }
   }
 
+  #string(fields: SchemaFields): string {
+    for (const [name, others] of [["pattern", ["format"]], ["format", []]] as const) {
+      if (!fields.has(name)) continue;
+      fields.without([...others, "minLength", "maxLength"], name);
+      const given = fields.text(name);
+      const pattern = name === "pattern" ? given : FORMATS.get(given);
+      if (pattern === undefined) throw fields.error(name, `of ${[...FORMATS.keys()].join(", ")}`);
+      return fields.within(name, () => this.#values.matching(pattern));
+    }
+    const least = fields.count("minLength", Infinity);
+    const most = fields.count("maxLength", Infinity);
+    const named = most === undefined ? "minLength" : "maxLength";
+    return fields.within(named, () => this.#values.string(least, most));
+  }
+
   #object(fields: SchemaFields): string {
-    const properties = fields.record("properties");
+    const least = fields.count("minProperties", MOST_ITEMS);
+    const most = fields.count("maxProperties", MOST_ITEMS);
+    const { named, other } = this.#properties(fields);
+    return fields.within(
+      most === undefined ? "minProperties" : "maxProperties",
+      () =>
+        this.#values.object(named, other, {
+          ...least === undefined ? {} : { least },
+          ...most === undefined ? {} : { most },
+        }),
+    );
+  }
+
+  /** The properties that have names, and what others there may be. */
+  #properties(fields: SchemaFields): { named: Property[]; other?: OtherProperties } {
+    const at = (name: string) => `${fields.path}/${name}`;
     const required = fields.list("required", []);
     if (!required.every((name) => typeof name === "string")) {
       throw fields.error("required", "as a list of texts");
     }
-    const isBare = !fields.has("properties") && !fields.has("required");
-    const other = fields.raw("additionalProperties") ?? isBare;
-    const at = (name: string) => `${fields.path}/${name}`;
-    const value = other === false
+    const names = fields.has("propertyNames")
+      ? new SchemaFields(fields.raw("propertyNames"), at("propertyNames"))
+      : undefined;
+    const patterns = Object.entries(fields.record("patternProperties"));
+    const more = fields.raw("additionalProperties");
+    if (patterns.length > 0) {
+      fields.without(["properties", "required", "propertyNames"], "patternProperties");
+      const [[pattern, schema]] = patterns as [[string, unknown]];
+      if (patterns.length > 1 || more !== false) {
+        throw fields.error("patternProperties", "pattern, and additionalProperties as false");
+      }
+      const name = fields.within("patternProperties", () => this.#values.matching(pattern));
+      const value = this.#value(schema, at("patternProperties"), undefined);
+      return { named: [], other: { name, value } };
+    }
+    let properties = fields.record("properties");
+    if (names?.has("enum")) {
+      fields.without(["properties"], "propertyNames");
+      properties = Object.fromEntries(
+        this.#listed(names, "enum").filter((name) => typeof name === "string").map((
+          name,
+        ) => [name, more ?? true]),
+      );
+    }
+    const isBare = !fields.has("properties") && !fields.has("required") && !names?.has("enum");
+    const others = names?.has("enum") ? false : more ?? isBare;
+    const value = others === false
       ? undefined
-      : this.#value(other, at("additionalProperties"), undefined);
+      : this.#value(others, at("additionalProperties"), undefined);
     const named = Object.entries(properties).map(([name, schema]) => ({
       name,
       value: this.#value(schema, at(`properties/${name}`), undefined),
       required: required.includes(name),
     }));
     const unnamed = required.filter((name) => !Object.hasOwn(properties, name as string));
-    if (unnamed.length > 0 && fields.raw("additionalProperties") === false) {
-      throw fields.error("required", "without names that additionalProperties forbids");
+    if (unnamed.length > 0 && (more === false || names?.has("enum"))) {
+      throw fields.error("required", "without names that are forbidden");
     }
     const added = [...new Set(unnamed)].map((name) => ({
       name: name as string,
       value: value ?? this.#values.any(),
       required: true,
     }));
-    return this.#values.object([...named, ...added], value);
+    const all = [...named, ...added];
+    if (value === undefined) return { named: all };
+    if (!names) return { named: all, other: { value } };
+    fields.without(["properties", "required"], "propertyNames");
+    names.allow(["type", ...KEYWORDS.string]);
+    return { named: [], other: { name: this.#string(names), value } };
   }
 
   #array(fields: SchemaFields): string {
@@ -154,6 +232,18 @@ export class SchemaGrammar {
     const most = fields.count("maxItems", MOST_ITEMS) ?? Infinity;
     const given = fields.raw("items");
     const prefix = fields.list("prefixItems", []);
+    const unique = fields.raw("uniqueItems") ?? false;
+    if (typeof unique !== "boolean") throw fields.error("uniqueItems", "as true or false");
+    if (unique && most > 1) {
+      const items = prefix.length > 0 ? [] : this.#distinctItems(given, `${fields.path}/items`);
+      if (items.length > 0) {
+        return fields.within("minItems", () => this.#values.distinct(items, least, most));
+      }
+      throw fields.refusal(
+        "uniqueItems",
+        `give items an enum of at most ${MOST_DISTINCT} texts, numbers, booleans and null`,
+      );
+    }
     const first = prefix.slice(0, most).map((schema, i) =>
       this.#value(schema, `${fields.path}/prefixItems/${i}`, undefined)
     );
@@ -168,8 +258,19 @@ export class SchemaGrammar {
     return this.#values.array(item, { first, ...rest });
   }
 
+  /** The items that a list of different ones is of, where they are few and easy to compare. */
+  #distinctItems(schema: unknown, path: string): string[] {
+    if (!Object.hasOwn(Object(schema), "enum")) return [];
+    const values = this.#listed(new SchemaFields(schema, path), "enum");
+    if (values.some((value) => typeof value === "object" && value !== null)) return [];
+    const different = [...new Set(values)];
+    return different.length > MOST_DISTINCT
+      ? []
+      : different.map((value) => this.#values.constant(value));
+  }
+
   /** Values that are listed; those of other types than the schema's are none of them. */
-  #listed(fields: SchemaFields, kind: "const" | "enum"): string {
+  #listed(fields: SchemaFields, kind: "const" | "enum"): unknown[] {
     fields.allow([kind, "type"]);
     const type = fields.raw("type");
     const types = Array.isArray(type) ? type : [type];
@@ -178,62 +279,18 @@ export class SchemaGrammar {
       type === undefined || types.some((type) => isOfType(value, type))
     );
     if (values.length === 0) throw fields.error(kind, "with a value of its type");
-    return this.#rules.add(oneOf(values.map((value) => this.#values.constant(value))));
+    return values;
   }
 
   #reference(fields: SchemaFields, owner: string | undefined): string {
-    const reference = fields.raw("$ref");
-    if (typeof reference !== "string" || !/^#(\/[^%]*)?$/.test(reference)) {
-      throw fields.error("$ref", 'that begins with "#/"');
-    }
-    if (owner !== undefined) {
-      this.#same.set(owner, (this.#same.get(owner) ?? new Set()).add(reference));
-    }
+    const reference = this.#references.read(fields, owner);
     const known = this.#named.get(reference);
     if (known !== undefined) return known;
     const name = this.#rules.reserve();
     this.#named.set(reference, name);
-    const steps = reference.split("/").slice(1).map((step) =>
-      step.replaceAll("~1", "/").replaceAll("~0", "~")
-    );
-    const target = steps.reduce<unknown>((value, step) => {
-      const found = Object(value);
-      return Object.hasOwn(found, step) ? found[step] : undefined;
-    }, this.#root);
+    const target = this.#references.target(reference);
     if (target === undefined) throw fields.error("$ref", "to something that is there");
     this.#rules.define(name, this.#value(target, reference.slice(1), reference));
     return name;
   }
-
-  /** Throws when a reference leads to itself and nothing else. */
-  #expectEnds(): void {
-    const ended = new Set<string>();
-    const visit = (reference: string, above: ReadonlySet<string>) => {
-      if (above.has(reference)) {
-        throw new TypeError(`The schema's "${reference}" is defined by itself: give it a type`);
-      }
-      if (ended.has(reference)) return;
-      const all = new Set(above).add(reference);
-      for (const next of this.#same.get(reference) ?? []) visit(next, all);
-      ended.add(reference);
-    };
-    for (const reference of this.#same.keys()) visit(reference, new Set());
-  }
-}
-
-function isOfType(value: unknown, type: unknown): boolean {
-  if (type === "integer") return Number.isInteger(value);
-  if (value === null) return type === "null";
-  return (Array.isArray(value) ? "array" : typeof value) === type;
-}
-
-/** `oneOf` can be kept where no value is of two of its schemas, as their types tell. */
-function expectDistinct(fields: SchemaFields, choices: readonly unknown[]): void {
-  const types = choices.flatMap((choice) => {
-    const { type } = Object(choice);
-    const all = Array.isArray(type) ? type : [type];
-    return [...new Set(all.map((type) => type === "integer" ? "number" : type))];
-  });
-  if (!types.includes(undefined) && new Set(types).size === types.length) return;
-  throw fields.error("oneOf", "with schemas of different types, or anyOf in its place");
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { number } from "./numbers.ts";
+import { RegularExpression } from "./regular_expression.ts";
 import { literal, oneOf, plainCharacter, type Rules } from "./rules.ts";
 
 /** Characters that the length of a string can count. */
@@ -18,6 +19,14 @@ export interface Property {
   /** Expression of its value. */
   readonly value: string;
   readonly required: boolean;
+}
+
+/** The properties of an object that have no place of their own. */
+export interface OtherProperties {
+  /** Expression of a name, in quotes; any that no other property has where there is none. */
+  readonly name?: string;
+  /** Expression of a value. */
+  readonly value: string;
 }
 
 /** Writes the rules of values. */
@@ -53,6 +62,12 @@ export class JsonValues {
     return this.#rules.add(`"\\"" ${this.#characters(least, most)} "\\""`);
   }
 
+  /** A string that a regular expression matches as a whole, or a `TypeError` that says why not. */
+  matching(pattern: string): string {
+    const expression = new RegularExpression(this.#rules, pattern, "json");
+    return this.#rules.add(`"\\"" (${expression.whole()}) "\\""`);
+  }
+
   #characters(least: number, most: number): string {
     return this.#rules.repeated(`${plainCharacter()} | "\\\\" ${ESCAPE}`, least, most);
   }
@@ -63,7 +78,10 @@ export class JsonValues {
     const rules = this.#rules;
     this.#any = rules.reserve();
     const values = [this.string(), number(rules, {}), '"true"', '"false"', '"null"'];
-    rules.define(this.#any, oneOf([...values, this.object([], this.#any), this.array(this.#any)]));
+    rules.define(
+      this.#any,
+      oneOf([...values, this.object([], { value: this.#any }), this.array(this.#any)]),
+    );
     return this.#any;
   }
 
@@ -83,19 +101,59 @@ export class JsonValues {
     return this.#rules.add(`"[" ${least > 0 ? some : `(${some})?`} "]"`);
   }
 
-  /** An object with these properties in this order, and others where `other` is their value. */
-  object(properties: readonly Property[], other?: string): string {
+  /** A list of different ones of these items. Throws a `RangeError` when there are too few. */
+  distinct(items: readonly string[], least = 0, most = Infinity): string {
+    if (least > items.length) throw new RangeError("there are fewer different items");
+    /** What may come after items with these indices. */
+    const after = (taken: readonly number[]): string => {
+      const left = items.flatMap((_, i) => taken.includes(i) || taken.length >= most ? [] : [i]);
+      const next = left.map((i) => {
+        const rest = after([...taken, i].toSorted((a, b) => a - b));
+        return `${taken.length > 0 ? '", " ' : ""}${items[i]} ${rest}`;
+      });
+      return this.#rules.add([...taken.length >= least ? ['""'] : [], ...next].join(" | "));
+    };
+    return this.#rules.add(`"[" ${after([])} "]"`);
+  }
+
+  /**
+   * An object with these properties in this order, and others where there is an expression of them.
+   * Throws a `RangeError` when it cannot have so many.
+   */
+  object(
+    properties: readonly Property[],
+    other?: OtherProperties,
+    { least = 0, most = Infinity }: { least?: number; most?: number } = {},
+  ): string {
     const rules = this.#rules;
-    const named = properties.map(({ name }) => name);
-    const pair = other && `${this.#nameBesides(named)} ": " ${other}`;
-    let next = pair ? rules.add(`(", " ${pair})*`) : '""';
-    let first = pair ? rules.add(`(${pair} ${next})?`) : '""';
+    const names = other?.name ?? this.#nameBesides(properties.map(({ name }) => name));
+    const pair = other && `${names} ": " ${other.value}`;
+    /** Others, after so many properties. */
+    const others = (count: number): string | undefined => {
+      const need = Math.max(least - count, 0);
+      const room = pair ? most - count : 0;
+      // Names that are free may come twice, and then count once.
+      if (need > Math.min(room, 1)) return undefined;
+      if (room === 0) return '""';
+      const more = (taken: number) =>
+        rules.repeated(`", " ${pair}`, Math.max(need - taken, 0), room - taken);
+      if (count > 0) return rules.add(more(0));
+      return rules.add(need > 0 ? `${pair} ${more(1)}` : `(${pair} ${more(1)})?`);
+    };
+    // More than this need not be told apart.
+    const enough = most < Infinity ? most : Math.max(least, 1);
+    let after = Array.from({ length: enough + 1 }, (_, count) => others(count));
     for (const { name, value, required } of properties.toReversed()) {
       const own = rules.add(`${literal(`${JSON.stringify(name)}: `)} ${value}`);
-      first = rules.add(required ? `${own} ${next}` : `${own} ${next} | ${first}`);
-      next = rules.add(required ? `", " ${own} ${next}` : `", " ${own} ${next} | ${next}`);
+      after = after.map((without, count) => {
+        const rest = count < most ? after[Math.min(count + 1, enough)] : undefined;
+        const taken = rest && `${count > 0 ? '", " ' : ""}${own} ${rest}`;
+        const all = [taken, required ? undefined : without].filter((one) => one !== undefined);
+        return all.length === 0 ? undefined : rules.add(all.join(" | "));
+      });
     }
-    return rules.add(`"{" ${first} "}"`);
+    if (after[0] === undefined) throw new RangeError("no object has so many properties");
+    return rules.add(`"{" ${after[0]} "}"`);
   }
 
   /** The name of a property that is none of these, in quotes. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { multiples } from "./multiples.ts";
 import { oneOf, type Rules } from "./rules.ts";
 
 /** Digits before and after the point of a number without bounds: a double holds as many. */
@@ -22,6 +23,8 @@ export interface NumberBounds {
   readonly maximum?: number | undefined;
   readonly exclusiveMinimum?: number | undefined;
   readonly exclusiveMaximum?: number | undefined;
+  /** Whole numbers only. */
+  readonly multipleOf?: number | undefined;
 }
 
 /** Numbers from `low` to `high`, in units of 10^-scale. */
@@ -34,16 +37,28 @@ interface Range {
 /** The expression of whole numbers. Throws a `RangeError` when there are none. */
 export function integer(rules: Rules, bounds: NumberBounds): string {
   if (isOpen(bounds)) return `("0" | "-"? ${anyDigits(rules)})`;
+  const { multipleOf } = bounds;
+  if (multipleOf !== undefined) return multiples(rules, multipleOf, ...wholeBounds(bounds));
+  const [low, high] = wholeBounds(bounds);
+  const least = Math.max(low, -LARGEST);
+  const most = Math.min(high, LARGEST);
+  if (least > most) throw new RangeError("no whole number lies between its bounds");
+  return oneOf(signed({ low: BigInt(least), high: BigInt(most), scale: 0 }));
+}
+
+/** The least and the greatest whole number within bounds, as far as there are bounds. */
+function wholeBounds(bounds: NumberBounds): [low: number, high: number] {
   const above = Math.floor(bounds.exclusiveMinimum ?? -Infinity) + 1;
   const below = Math.ceil(bounds.exclusiveMaximum ?? Infinity) - 1;
-  const low = Math.max(Math.ceil(bounds.minimum ?? -LARGEST), above, -LARGEST);
-  const high = Math.min(Math.floor(bounds.maximum ?? LARGEST), below, LARGEST);
-  if (low > high) throw new RangeError("no whole number lies between its bounds");
-  return oneOf(signed({ low: BigInt(low), high: BigInt(high), scale: 0 }));
+  return [
+    Math.max(Math.ceil(bounds.minimum ?? -Infinity), above),
+    Math.min(Math.floor(bounds.maximum ?? Infinity), below),
+  ];
 }
 
 /** The expression of numbers, which have no exponent. Throws a `RangeError` when there are none. */
 export function number(rules: Rules, bounds: NumberBounds): string {
+  if (bounds.multipleOf !== undefined) return integer(rules, bounds);
   if (isOpen(bounds)) {
     const fraction = rules.repeated(DIGIT, 1, MOST_DIGITS);
     return rules.add(`"-"? ("0" | ${anyDigits(rules)}) ("." ${fraction})?`);

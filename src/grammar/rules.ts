@@ -5,7 +5,7 @@
  */
 
 /** Most characters of a grammar, and of the texts in it: each of these costs time to compile. */
-const MOST_TEXT = 2 ** 16;
+export const MOST_TEXT = 2 ** 16;
 const MOST_LITERAL = 2 ** 12;
 
 /** What a JSON string has to escape, as a class. */
@@ -51,7 +51,7 @@ export class Rules {
     this.#length += body.length;
     for (const [text] of body.matchAll(/"(?:[^"\\]|\\.)+"/g)) this.#literals += text.length - 2;
     if (this.#length <= MOST_TEXT && this.#literals <= MOST_LITERAL) return;
-    throw new RangeError("The grammar is too large: use a smaller schema");
+    throw new RangeError("The grammar is too large: ask for less");
   }
 
   /** The expression of `least` to `most` times the same one. */

@@ -59,10 +59,22 @@ export class SchemaFields {
     throw this.error(name, "as a list that is not empty");
   }
 
+  text(name: string): string {
+    const value = this.raw(name);
+    if (typeof value === "string") return value;
+    throw this.error(name, "as a text");
+  }
+
   record(name: string): Readonly<Record<string, unknown>> {
     const value = this.raw(name) ?? {};
     if (isRecord(value)) return value;
     throw this.error(name, "as an object");
+  }
+
+  /** Throws when some of these keywords are there. */
+  without(names: readonly string[], beside: string): void {
+    const other = names.find((name) => this.has(name));
+    if (other !== undefined) throw this.refusal(other, `"${beside}" stands beside it`);
   }
 
   /** A whole number from 0 to `most`. */
@@ -81,14 +93,19 @@ export class SchemaFields {
     return Object.fromEntries(names.map((name) => [name, this.raw(name)]));
   }
 
-  /** Runs `make`; the `RangeError` that it throws is told of the keyword. */
+  /** Runs `make`; the `RangeError` or `TypeError` that it throws is told of the keyword. */
   within<T>(name: string, make: () => T): T {
     try {
       return make();
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new TypeError(`${this.#named(name)} cannot be kept: ${error.message}`);
+      if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
+      throw this.refusal(name, error.message);
     }
+  }
+
+  /** The error for a keyword that is right, but cannot be kept. */
+  refusal(name: string, why: string): TypeError {
+    return new TypeError(`${this.#named(name)} cannot be kept: ${why}`);
   }
 
   /** The error for a keyword that is not as it should be. */

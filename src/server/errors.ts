@@ -54,6 +54,9 @@ export function toApiError(
   if (error instanceof ApiError) return error;
   if (server.shutdown?.aborted) return shuttingDown();
   if (error instanceof SessionError && error.reason === "full") return queueFull();
+  if (error instanceof SessionError && error.reason === "refused") {
+    return new ApiError(400, error.message);
+  }
   server.log(`${what} failed: ${error instanceof Error ? error.message : error}`);
   return new ApiError(500, "The server failed to answer this request; its log says why", {
     code: "internal_error",

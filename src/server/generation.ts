@@ -176,10 +176,20 @@ async function* runChoice(
 
 /** What the text of an answer is held to. */
 function responseGrammar(format: GenerationBody["response_format"]): Grammar | undefined {
-  if (format?.type === "json_object") return Grammar.json();
-  if (format?.type !== "json_schema") return undefined;
-  const { schema } = format.json_schema;
-  return refuse(() => Grammar.json(schema), { param: "response_format.json_schema.schema" });
+  switch (format?.type) {
+    case "json_object":
+      return Grammar.json();
+    case "json_schema": {
+      const param = "response_format.json_schema.schema";
+      return refuse(() => Grammar.json(format.json_schema.schema), { param });
+    }
+    case "regex":
+      return refuse(() => Grammar.regex(format.regex), { param: "response_format.regex" });
+    case "grammar":
+      return refuse(() => Grammar.ebnf(format.grammar), { param: "response_format.grammar" });
+    default:
+      return undefined;
+  }
 }
 
 /** Token ids come from the client or from the tokenizer; both must fit the vocabulary. */

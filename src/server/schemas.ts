@@ -22,6 +22,14 @@ const stop = z.union([stopText, z.array(stopText).max(16)], {
 
 export const jsonSchema = z.record(z.string(), z.unknown());
 
+/** What else than JSON a text can be held to. */
+export const textFormats = [
+  // The text as a whole matches.
+  z.strictObject({ type: z.literal("regex"), regex: z.string() }),
+  // Rules in EBNF, of which `root` is the text.
+  z.strictObject({ type: z.literal("grammar"), grammar: z.string() }),
+] as const;
+
 const responseFormat = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text") }),
   z.strictObject({ type: z.literal("json_object") }),
@@ -35,7 +43,8 @@ const responseFormat = z.discriminatedUnion("type", [
       strict: z.boolean().nullish(),
     }),
   }),
-], { error: 'pass one of "text", "json_object", "json_schema"' });
+  ...textFormats,
+], { error: 'pass one of "text", "json_object", "json_schema", "regex", "grammar"' });
 
 /** What both routes have in common. `null` is as good as absent. */
 export const generation = {

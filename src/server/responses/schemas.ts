@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { count, functionName, generation, jsonSchema } from "../schemas.ts";
+import { count, functionName, generation, jsonSchema, textFormats } from "../schemas.ts";
 
 const text = z.string();
 /** What answers carry, and clients send back. */
@@ -55,7 +55,8 @@ const format = z.discriminatedUnion("type", [
     schema: jsonSchema,
     strict: z.boolean().nullish(),
   }),
-], { error: 'pass one of "text", "json_object", "json_schema"' });
+  ...textFormats,
+], { error: 'pass one of "text", "json_object", "json_schema", "regex", "grammar"' });
 
 const tool = z.strictObject({
   type: z.literal("function"),
