@@ -17,7 +17,11 @@ struct InputRow {
 class Input {
  public:
   Input(void* memory, uint32_t columns, uint32_t group)
-      : memory_(static_cast<unsigned char*>(memory)), columns_(columns), group_(group) {}
+      : memory_(static_cast<unsigned char*>(memory)),
+        stride_(row_bytes(columns, group)),
+        columns_(columns),
+        group_(group),
+        groups_(columns / group) {}
 
   static uint64_t row_bytes(uint32_t columns, uint32_t group) {
     const uint64_t bytes = columns + uint64_t{columns / group} * (sizeof(float) + sizeof(int32_t));
@@ -25,15 +29,15 @@ class Input {
   }
 
   InputRow row(uint32_t index) const {
-    unsigned char* data = memory_ + index * row_bytes(columns_, group_);
+    unsigned char* data = memory_ + index * stride_;
     float* scales = reinterpret_cast<float*>(data + columns_);
     return {reinterpret_cast<int8_t*>(data), scales,
-            reinterpret_cast<int32_t*>(scales + columns_ / group_)};
+            reinterpret_cast<int32_t*>(scales + groups_)};
   }
 
   void fill(uint32_t index, const float* x) const {
     const InputRow to = row(index);
-    for (uint32_t g = 0; g < columns_ / group_; ++g) fill_group(to, g, x + g * group_);
+    for (uint32_t g = 0; g < groups_; ++g) fill_group(to, g, x + g * group_);
   }
 
  private:
@@ -51,16 +55,16 @@ class Input {
       sums += code;
       flaws += value * 0.0f;
     }
-    int32_t all = 0;
-    for (uint32_t i = 0; i < lanes; ++i) all += sums[i];
-    to.sums[g] = all;
+    // So few codes that a float has their sum exactly.
+    to.sums[g] = int32_t(sum(__builtin_convertvector(sums, Vector)));
     to.scales[g] = magnitude / 127 + sum(flaws);
   }
 
   using ByteVector = int8_t __attribute__((vector_size(CT_LANES)));
 
   unsigned char* memory_;
-  uint32_t columns_, group_;
+  uint64_t stride_;
+  uint32_t columns_, group_, groups_;
 };
 
 }  // namespace CT_TARGET
