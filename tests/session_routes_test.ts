@@ -71,11 +71,12 @@ Deno.test("logits() gives the largest ones with their tokens, or all as bytes", 
   await using store = new MemoryStore();
   await using runtime = await loadFable({ sessions: 1, store });
   const app = createServer(runtime);
-  await begun(app, "a");
+  const { position, bytes } = await begun(app, "a");
   const { logits } = await ask(app, `${SESSIONS}/a/logits`, { top: 3 });
   assertEquals(logits.length, 3);
   assertEquals(logits[0].id, GREEDY_IDS[0]);
   const all = await app.request(`${SESSIONS}/a/logits`, post({ format: "f32" }));
+  assertEquals(toldInHeaders(all), [`${position}`, `${bytes}`, "true"]);
   const values = new Float32Array(await all.arrayBuffer());
   assertEquals(values.length, runtime.config.vocabularySize);
   assertEquals(values[logits[1].id], Math.fround(logits[1].logit));
@@ -85,7 +86,7 @@ Deno.test("fork, rewind and a snapshot's way out and in lead to the same tokens"
   await using store = new MemoryStore();
   await using runtime = await loadFable({ sessions: 1, store });
   const app = createServer(runtime);
-  const { position } = await begun(app, "a");
+  const { position, bytes: size } = await begun(app, "a");
   const generate = (id: string) =>
     ask(app, `${SESSIONS}/${id}/generate`, { ...GREEDY, max_tokens: GREEDY_IDS.length });
   assertEquals((await ask(app, `${SESSIONS}/a/fork`, { id: "b" })).position, position);
@@ -93,6 +94,7 @@ Deno.test("fork, rewind and a snapshot's way out and in lead to the same tokens"
   assertEquals((await ask(app, `${SESSIONS}/b/rewind`, { position })).position, position);
   assertEquals((await generate("b")).token_ids, GREEDY_IDS);
   const download = await app.request(`${SESSIONS}/a/snapshot`);
+  assertEquals(toldInHeaders(download), [`${position}`, `${size}`, "true"]);
   const bytes = await download.arrayBuffer();
   const upload = await app.request(`${SESSIONS}/c/snapshot`, { method: "PUT", body: bytes });
   assertEquals((await upload.json()).position, position);
@@ -230,3 +232,8 @@ Deno.test("the routes of sessions refuse what they cannot do", async () => {
   // Nothing of it has taken the only slot.
   assertEquals((await ask(app, `${SESSIONS}/a/logits`, {})).object, "session");
 });
+
+/** Position, bytes and exactness, as answers of bytes tell them. */
+function toldInHeaders({ headers }: Response): (string | null)[] {
+  return ["Position", "Bytes", "Exact"].map((name) => headers.get(`Session-${name}`));
+}

@@ -20,7 +20,7 @@ import {
   tokensAnswer,
 } from "./schemas.ts";
 import { appendToSession, generateInSession, logitsOfSession, rewindSession } from "./turns.ts";
-import { factsOf, opened, storedFacts, translated } from "./use.ts";
+import { bytesOf, factsOf, opened, storedFacts, translated } from "./use.ts";
 
 const createSession = endpoint({
   method: "post",
@@ -131,11 +131,8 @@ const downloadSession = endpoint({
   summary: "All that a session was at the end of its last turn, as bytes",
   gives: BINARY,
   answer: async (c, server) => {
-    const bytes = await translated(
-      server,
-      () => server.runtime.storedSession(c.req.param("id")!),
-    );
-    return new Response(bytes, { headers: { "Content-Type": BINARY } });
+    const { facts, snapshot } = await storedFacts(server, c.req.param("id")!);
+    return bytesOf(snapshot, facts);
   },
 });
 

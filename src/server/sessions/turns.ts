@@ -28,7 +28,7 @@ import {
   rewindBody,
   sessionAnswer,
 } from "./schemas.ts";
-import { factsOf, opened, translate, withSession } from "./use.ts";
+import { bytesOf, factsOf, opened, translate, withSession } from "./use.ts";
 
 /** Logits that are told where the body names no number. */
 const TOP_LOGITS = 20;
@@ -92,9 +92,7 @@ export const logitsOfSession = endpoint({
       const logits = (await session.append([], { signal })) as Float32Array<ArrayBuffer>;
       return { logits, facts: factsOf(session) };
     });
-    if (body.format === "f32") {
-      return new Response(logits, { headers: { "Content-Type": BINARY } });
-    }
+    if (body.format === "f32") return bytesOf(logits, facts);
     return c.json({ ...facts, logits: largest(server.runtime, logits, body) });
   },
 });

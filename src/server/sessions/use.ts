@@ -11,8 +11,9 @@ import type { Session } from "../../session.ts";
 import { SessionError, type SessionFailure } from "../../session_error.ts";
 import { StoreError } from "../../store/store.ts";
 import type { ServerContext } from "../context.ts";
-import { endOf } from "../stream.ts";
+import { BINARY } from "../endpoint.ts";
 import { ApiError } from "../errors.ts";
+import { endOf } from "../stream.ts";
 
 /** Seconds after which a session that is in use may be free. */
 const RETRY = { "Retry-After": "1" };
@@ -43,16 +44,29 @@ export function factsOf(session: Session): SessionFacts {
 }
 
 /**
- * What an answer says of a session in the store, whoever goes on with it, and its latest tokens, as
- * many as are known.
+ * What an answer says of a session in the store, whoever goes on with it, its latest tokens, as many
+ * as are known, and all of it.
  */
 export async function storedFacts(
   server: ServerContext,
   id: string,
-): Promise<{ facts: SessionFacts; tokens: Int32Array }> {
+): Promise<{ facts: SessionFacts; tokens: Int32Array; snapshot: Uint8Array<ArrayBuffer> }> {
   const { runtime } = server;
-  const snapshot = snapshotFacts(await translated(server, () => runtime.storedSession(id)));
-  return { facts: facts(id, runtime.memory.session, snapshot), tokens: snapshot.tokens };
+  const snapshot = await translated(server, () => runtime.storedSession(id));
+  const known = snapshotFacts(snapshot);
+  return { facts: facts(id, runtime.memory.session, known), tokens: known.tokens, snapshot };
+}
+
+/** An answer of bytes, which says in its headers what others say of their session. */
+export function bytesOf(data: BodyInit, { position, bytes, exact }: SessionFacts): Response {
+  return new Response(data, {
+    headers: {
+      "Content-Type": BINARY,
+      "Session-Position": `${position}`,
+      "Session-Bytes": `${bytes}`,
+      "Session-Exact": `${exact}`,
+    },
+  });
 }
 
 /** Opens a session, waits for a slot where none is free. */
