@@ -26,9 +26,11 @@ constexpr uint32_t packed_single_blocks = 1;
 // Weights that are worth a task of their own, for one row of x.
 constexpr uint64_t packed_task_bytes = 64 * 1024;
 
-// Of each block so many bytes are asked for ahead, by the first tile of rows; the processor sees to
-// the rest.
-constexpr uint64_t packed_prefetched = 12 * 1024;
+// What each tile of rows asks for of a later block: where there are several tiles, its share of all
+// of it, and where there is one, so many bytes; the processor sees to the rest.
+inline uint64_t packed_prefetched(uint32_t rows, uint64_t block_bytes) {
+  return rows > packed_tile_rows ? divide_up(block_bytes, rows / packed_tile_rows) : 12 * 1024;
+}
 
 template <uint32_t rows, uint32_t blocks>
 struct PackedSums {
@@ -77,6 +79,8 @@ void packed_tile(Vector (&totals)[rows][blocks * parts], const Packed& weight, u
   const uint64_t block_bytes = weight.layout.block_bytes();
   const uintptr_t later =
       reinterpret_cast<uintptr_t>(weight.block(block)) + prefetch_ahead(blocks * block_bytes);
+  const uint64_t asked = packed_prefetched(input.rows(), block_bytes);
+  const uint64_t first_asked = row / packed_tile_rows * asked;
   uint64_t offset = 0;
   for (uint32_t g = 0; g < weight.layout.groups(); ++g) {
     PackedSums<rows, blocks> sums;
@@ -87,9 +91,8 @@ void packed_tile(Vector (&totals)[rows][blocks * parts], const Packed& weight, u
       for (uint32_t i = 0; i < blocks * parts; ++i) sums.at[r][i] = first;
     }
     for (uint32_t k = 0; k < group; k += Code::columns, offset += packed_line) {
-      for (uint32_t b = 0; row == 0 && offset < packed_prefetched && b < blocks; ++b) {
-        prefetch(later + b * block_bytes + offset);
-      }
+      const bool asks = offset >= first_asked && offset < first_asked + asked;
+      for (uint32_t b = 0; asks && b < blocks; ++b) prefetch(later + b * block_bytes + offset);
       add_chunk<Code, rows, blocks>(sums, codes, offset, elements);
       for (uint32_t r = 0; r < rows; ++r) elements[r] += Code::columns;
     }
@@ -153,7 +156,7 @@ bool linear_packed(ThreadPool& pool, const LinearArgs& args) {
   const uint32_t rows = args.x.rows, columns = args.x.columns, group = weight.layout.group;
   void* memory = pool.shared(uint64_t{rows} * Input::row_bytes(columns, group));
   if (!memory) return false;
-  const Input input(memory, columns, group);
+  const Input input(memory, rows, columns, group);
   pool.run(rows, [&](uint32_t row, uint32_t) { input.fill(row, args.x.row(row)); });
   const uint64_t blocks = divide_up(weight.rows, packed_rows);
   const uint64_t work = weight.layout.block_bytes() * rows;

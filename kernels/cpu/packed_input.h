@@ -16,9 +16,10 @@ struct InputRow {
 // All rows, in one piece of memory.
 class Input {
  public:
-  Input(void* memory, uint32_t columns, uint32_t group)
+  Input(void* memory, uint32_t rows, uint32_t columns, uint32_t group)
       : memory_(static_cast<unsigned char*>(memory)),
         stride_(row_bytes(columns, group)),
+        rows_(rows),
         columns_(columns),
         group_(group),
         groups_(columns / group) {}
@@ -27,6 +28,8 @@ class Input {
     const uint64_t bytes = columns + uint64_t{columns / group} * (sizeof(float) + sizeof(int32_t));
     return (bytes + packed_line - 1) / packed_line * packed_line;
   }
+
+  uint32_t rows() const { return rows_; }
 
   InputRow row(uint32_t index) const {
     unsigned char* data = memory_ + index * stride_;
@@ -64,7 +67,7 @@ class Input {
 
   unsigned char* memory_;
   uint64_t stride_;
-  uint32_t columns_, group_, groups_;
+  uint32_t rows_, columns_, group_, groups_;
 };
 
 }  // namespace CT_TARGET
