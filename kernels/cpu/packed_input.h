@@ -53,8 +53,8 @@ class Input {
     for (uint32_t i = 0; i < group_; i += lanes) {
       const Vector value = load(x + i);
       const IntVector code = round_to_integers(value * factor);
-      const auto bytes = __builtin_convertvector(code, ByteVector);
-      memcpy(codes + i, &bytes, sizeof bytes);
+      // GCC makes one instruction of this, and many of __builtin_convertvector.
+      for (uint32_t j = 0; j < lanes; ++j) codes[i + j] = int8_t(code[j]);
       sums += code;
       flaws += value * 0.0f;
     }
@@ -62,8 +62,6 @@ class Input {
     to.sums[g] = int32_t(sum(__builtin_convertvector(sums, Vector)));
     to.scales[g] = magnitude / 127 + sum(flaws);
   }
-
-  using ByteVector = int8_t __attribute__((vector_size(CT_LANES)));
 
   unsigned char* memory_;
   uint64_t stride_;
