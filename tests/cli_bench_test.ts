@@ -65,7 +65,7 @@ Deno.test("contrail bench makes up what a random model has before, for all that 
   assert(fit > 1);
   assertEquals(decode.map(({ batch, depth }: Json) => [batch, depth]), [[1, 1500], [fit, 1500]]);
   // What does not fit into the budget is not there to be read.
-  const budget = ["--attention-budget", "512", "--depth", "512,1500", "--prompt", "0"];
+  const budget = ["--attention-budget", "512", "--depth", "512,1500", "--batch", "1"];
   const { decode: [full, beyond] } = await json(["bench", ...RANDOM, ...options, ...budget]);
   assertEquals(beyond.bytes_per_token, full.bytes_per_token);
   const unlimited = await contrail(["bench", "--batch", "max"]);
