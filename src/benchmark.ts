@@ -71,6 +71,7 @@ export interface Limits {
 export interface BenchmarkReport {
   readonly machine: { os: string; arch: string; instruction_set: string; threads: number };
   readonly limits: Limits;
+  /** Whether the tokens before were made up. */
   readonly synthetic_context: boolean;
   readonly model: {
     shape: string;
