@@ -9,6 +9,7 @@ import { tensorShapes } from "./model/tensor_shapes.ts";
 import { ELEMENT_BYTES } from "./ops.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Session } from "./session.ts";
+import { syntheticSnapshot } from "./synthetic_context.ts";
 import { tokenGaps, tokenTimes } from "./token_times.ts";
 
 /** What {@linkcode benchmark} measures. */
@@ -22,6 +23,11 @@ export interface BenchmarkOptions {
   /** Sessions that generate together, at most those of the runtime. */
   readonly batches: readonly number[];
   readonly repetitions: number;
+  /**
+   * Whether the tokens before are made up in place of computed: with random weights, whose results
+   * mean nothing, it is as fast with them.
+   */
+  readonly syntheticContext?: boolean;
   /** What results are held against, in place of what the library measures of its device. */
   readonly limits?: Limits;
 }
@@ -65,6 +71,8 @@ export interface Limits {
 export interface BenchmarkReport {
   readonly machine: { os: string; arch: string; instruction_set: string; threads: number };
   readonly limits: Limits;
+  /** Whether the tokens before were made up. */
+  readonly synthetic_context: boolean;
   readonly model: {
     shape: string;
     parameters: number;
@@ -118,6 +126,7 @@ export async function benchmark(
       threads,
     },
     limits,
+    synthetic_context: options.syntheticContext ?? false,
     model: {
       shape: runtime.name,
       parameters: parameterCount(runtime.config),
@@ -163,15 +172,15 @@ async function warmUp(runtime: Runtime): Promise<void> {
 async function timePrefill(
   runtime: Runtime,
   depth: number,
-  { prompt, repetitions }: BenchmarkOptions,
+  { prompt, repetitions, syntheticContext }: BenchmarkOptions,
   limits: Limits,
   told: () => void,
 ): Promise<PrefillResult> {
+  const open = await opener(runtime, depth, syntheticContext);
   const rates: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
     told();
-    await using session = await runtime.session();
-    if (depth > 0) await session.append(tokens(runtime, depth), { logits: "none" });
+    await using session = await open();
     const start = performance.now();
     await session.append(tokens(runtime, prompt), { logits: "none" });
     rates.push(prompt / (performance.now() - start) * 1000);
@@ -187,18 +196,15 @@ async function timeDecode(
   runtime: Runtime,
   depth: number,
   batch: number,
-  { generate, repetitions }: BenchmarkOptions,
+  { generate, repetitions, syntheticContext }: BenchmarkOptions,
   limits: Limits,
   told: () => void,
 ): Promise<DecodeResult> {
   // The same sessions serve all repetitions: each goes a little deeper.
   await using stack = new AsyncDisposableStack();
+  const open = await opener(runtime, Math.max(depth, 1), syntheticContext);
   const sessions: Session[] = [];
-  for (let i = 0; i < batch; i++) {
-    const session = stack.use(await runtime.session());
-    await session.append(tokens(runtime, Math.max(depth, 1)), { logits: "none" });
-    sessions.push(session);
-  }
+  for (let i = 0; i < batch; i++) sessions.push(stack.use(await open()));
   const rates: number[] = [];
   const gaps: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
@@ -229,6 +235,24 @@ async function timeDecode(
   };
 }
 
+/** What opens sessions that hold `depth` tokens. */
+async function opener(
+  runtime: Runtime,
+  depth: number,
+  synthetic: boolean | undefined,
+): Promise<() => Promise<Session>> {
+  const context = tokens(runtime, depth);
+  if (synthetic) {
+    const snapshot = await syntheticSnapshot(runtime, context);
+    return () => runtime.restore(snapshot);
+  }
+  return async () => {
+    const session = await runtime.session();
+    await session.append(context, { logits: "none" });
+    return session;
+  };
+}
+
 /** Parameters of the layers' matrices: a prompt's tokens need no logits, but for the last. */
 function layerParameters(config: ModelConfig): number {
   let count = 0;
@@ -243,7 +267,7 @@ function layerParameters(config: ModelConfig): number {
  * states read and written, the caches read.
  */
 function bytesPerToken(runtime: Runtime, depth: number, batch: number): number {
-  const { config, memory } = runtime;
+  const { config, memory, attentionBudget, attentionRead } = runtime;
   const lookup = config.tiedEmbeddings
     ? 0
     : memory.weights * config.vocabularySize * config.hiddenSize / parameterCount(config);
@@ -255,7 +279,8 @@ function bytesPerToken(runtime: Runtime, depth: number, batch: number): number {
       const recurrent = keySize * ELEMENT_BYTES[runtime.stateType];
       state += 2 * heads * valueSize * (recurrent + (convolutionWidth - 1) * ELEMENT_BYTES.f32);
     } else {
-      state += row * (kind === "swa" ? Math.min(depth, config.window) : depth);
+      const most = kind === "swa" ? config.window : Math.min(attentionBudget, attentionRead);
+      state += row * Math.min(depth, most);
     }
   }
   return (memory.weights - lookup) / batch + state;

@@ -54,6 +54,31 @@ Deno.test("contrail bench reads the weights once for all sessions of a batch", a
   assertEquals([wrong.code, wrong.stdout], [2, ""]);
 });
 
+Deno.test("contrail bench makes up what a random model has before, for all that fit", async () => {
+  const memory = ["--memory", "20MB", "--depth", "1500", "--batch", "1,max"];
+  const options = ["--prompt", "8", "--generate", "2", "--repetitions", "1", ...memory];
+  const report = await json(["bench", ...RANDOM, ...options]);
+  assertEquals(report.synthetic_context, true);
+  const { prefill: [prefill], decode, model } = report;
+  assertEquals([prefill.depth, prefill.tokens], [1500, 8]);
+  const fit = Math.floor(20e6 / model.session_bytes);
+  assert(fit > 1);
+  assertEquals(decode.map(({ batch, depth }: Json) => [batch, depth]), [[1, 1500], [fit, 1500]]);
+  // What does not fit into the budget is not there to be read.
+  const budget = ["--attention-budget", "512", "--depth", "512,1500", "--batch", "1"];
+  const { decode: [full, beyond] } = await json(["bench", ...RANDOM, ...options, ...budget]);
+  assertEquals(beyond.bytes_per_token, full.bytes_per_token);
+  const unlimited = await contrail(["bench", "--batch", "max"]);
+  assertEquals([unlimited.code, unlimited.stdout], [2, ""]);
+  assertMatch(unlimited.stderr, /--batch is "max" without a limit: pass --memory, too/);
+});
+
+Deno.test("contrail bench keeps no prompts: what it measures is computed", async () => {
+  const { code, stderr } = await contrail(["bench", "--prefix-cache", "256MiB"]);
+  assertEquals(code, 2);
+  assertMatch(stderr, /Unknown option '--prefix-cache'/);
+});
+
 Deno.test("--profile tells the time of each operator, and only when it is given", async () => {
   const options = ["--prompt", "0", "--generate", "4", "--repetitions", "1"];
   const { profile } = await json(["bench", ...options, "--profile"]);

@@ -12,7 +12,7 @@ import {
 } from "../benchmark.ts";
 import type { Runtime } from "../runtime.ts";
 import { LEAST_BUDGET } from "../runtime_options.ts";
-import { flag, whole, wholes } from "./arguments.ts";
+import { flag, text, whole, wholes } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS, PROFILE_OPTION } from "./model_options.ts";
 import { bytesText } from "./output.ts";
@@ -20,19 +20,30 @@ import { profileOf, profileText } from "./profile.ts";
 import { barText } from "./progress_bar.ts";
 import { ProgressLine } from "./progress_line.ts";
 
+// A state of an earlier prompt would take the place of what is measured.
+const { "prefix-cache": _, ...modelOptions } = MODEL_OPTIONS;
+
 export const benchCommand: Command = {
   summary: "Measure how fast a model reads and generates",
   usage: "[options]",
   options: {
-    ...MODEL_OPTIONS,
+    ...modelOptions,
     "attention-budget": {
-      ...MODEL_OPTIONS["attention-budget"]!,
+      ...modelOptions["attention-budget"]!,
       help: "tokens that a session's full attention holds (default: what is measured)",
     },
     prompt: { type: "string", value: "N", help: "tokens to read (default 512); 0 for none" },
     generate: { type: "string", value: "N", help: "tokens to generate (default 64); 0 for none" },
-    depth: { type: "string", value: "LIST", help: "tokens in the session before (default 0)" },
-    batch: { type: "string", value: "LIST", help: "sessions that generate together (default 1)" },
+    depth: {
+      type: "string",
+      value: "LIST",
+      help: "tokens in the session before (default 0), made up with --random",
+    },
+    batch: {
+      type: "string",
+      value: "LIST",
+      help: "sessions that generate together (default 1); max: all that fit into --memory",
+    },
     repetitions: { type: "string", value: "N", help: "times to measure each (default 5)" },
     ...PROFILE_OPTION,
     json: { type: "boolean", help: "print one JSON object" },
@@ -47,7 +58,9 @@ async function bench(args: CommandArguments): Promise<number> {
   const attentionBudget = Math.max(benchmarkDepth(options), LEAST_BUDGET);
   const sessions = Math.max(...options.batches);
   await using runtime = await loadModel(args, { sessions, attentionBudget, prefixCache: 0 });
-  const report = await measured(runtime, options);
+  const most = runtime.memory.sessions;
+  const batches = options.batches.map((count) => count === Infinity ? most : count);
+  const report = await measured(runtime, { ...options, batches });
   const profile = await profileOf(runtime);
   if (flag(args, "json")) {
     console.log(JSON.stringify({ ...report, ...(profile && { profile }) }, undefined, 2));
@@ -79,18 +92,27 @@ function benchmarkOptions(args: CommandArguments): BenchmarkOptions {
     depths: wholes(args, "depth") ?? [0],
     batches: batches(args),
     repetitions: whole(args, "repetitions", 1) ?? 5,
+    syntheticContext: text(args, "random") !== undefined,
   };
   if (options.prompt + options.generate > 0) return options;
   throw new UsageError("--prompt and --generate are both 0: pass a number of at least 1 for one");
 }
 
+/** How many sessions generate together: Infinity for as many as there is room for. */
 function batches(args: CommandArguments): number[] {
-  const list = wholes(args, "batch") ?? [1];
-  if (list.every((count) => count > 0)) return list;
-  throw new UsageError(`--batch is "${list}": pass numbers of at least 1`);
+  const list = text(args, "batch") ?? "1";
+  const counts = list.split(",").map((item) => item.trim() === "max" ? Infinity : Number(item));
+  if (counts.includes(Infinity) && text(args, "memory") === undefined) {
+    throw new UsageError(`--batch is "${list}" without a limit: pass --memory, too`);
+  }
+  if (counts.every((count) => count === Infinity || Number.isInteger(count) && count > 0)) {
+    return counts;
+  }
+  throw new UsageError(`--batch is "${list}": pass numbers of at least 1, or max`);
 }
 
-function heading({ machine, model, limits }: BenchmarkReport): string {
+function heading(report: BenchmarkReport): string {
+  const { machine, model, limits } = report;
   const weights = `${bytesText(model.weight_bytes)} of ${model.weights} weights`;
   const millions = (model.parameters / 1e6).toLocaleString("en", { maximumFractionDigits: 1 });
   const { read_gb_s, bf16_gflop_s, int8_gop_s } = limits;
@@ -100,7 +122,8 @@ function heading({ machine, model, limits }: BenchmarkReport): string {
     `${machine.os} ${machine.arch}, ${machine.instruction_set}, threads ${machine.threads}: ` +
     `${read_gb_s.toFixed(1)} GB/s, ${bf16_gflop_s.toFixed(0)} GFLOP/s, ` +
     `${int8_gop_s.toFixed(0)} GOP/s in 8 bits`,
-    `${bytesText(model.resident_bytes)} resident`,
+    `${bytesText(model.resident_bytes)} resident` +
+    (report.synthetic_context ? ", context made up" : ""),
   ].join("\n");
 }
 

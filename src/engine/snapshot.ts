@@ -48,14 +48,19 @@ type Counts = readonly (readonly [id: number, count: number])[];
 
 const ARRAYS = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array } as const;
 
-/** The snapshot of a session of the model with this fingerprint. */
+/**
+ * The snapshot of a session of the model with this fingerprint. An array that is several states at
+ * once is written once.
+ */
 export function encodeSnapshot(state: SessionState, model: string): Uint8Array<ArrayBuffer> {
   const contents = contentsOf(state);
   let size = 0;
+  const offsets = new Map<Content["data"], number>();
   const sections = contents.map(({ data, ...rest }): Section => {
-    const section = { ...rest, offset: size };
-    size += aligned(data.byteLength);
-    return section;
+    const offset = offsets.get(data) ?? size;
+    if (offset === size) size += aligned(data.byteLength);
+    offsets.set(data, offset);
+    return { ...rest, offset };
   });
   const header = new TextEncoder().encode(JSON.stringify(headerOf(state, model, sections)));
   const body = aligned(PREFIX_BYTES + header.length);
@@ -65,9 +70,8 @@ export function encodeSnapshot(state: SessionState, model: string): Uint8Array<A
   view.setUint32(8, VERSION, true);
   view.setUint32(12, header.length, true);
   bytes.set(header, PREFIX_BYTES);
-  for (const [i, { data }] of contents.entries()) {
-    const source = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    bytes.set(source, body + sections[i]!.offset);
+  for (const [data, offset] of offsets) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), body + offset);
   }
   const end = bytes.length - CHECKSUM_BYTES;
   view.setUint32(end, crc32(bytes.subarray(0, end)), true);
@@ -111,6 +115,8 @@ export function decodeSnapshot(bytes: Uint8Array<ArrayBuffer>, model: string): S
 
 /** What the header of a snapshot tells, which is not checked. */
 export function snapshotFacts(bytes: Uint8Array<ArrayBuffer>): {
+  /** Fingerprint of the model. */
+  readonly model: string;
   /** Tokens that the session holds. */
   readonly position: number;
   /** Position from which on its attention is not exact, if there is one. */
@@ -119,10 +125,11 @@ export function snapshotFacts(bytes: Uint8Array<ArrayBuffer>): {
   readonly tokens: Int32Array;
 } {
   const { header, body } = read(bytes);
-  const { position, pending, tables, sections } = header;
+  const { model, position, pending, tables, sections } = header;
   const history = sections.find(({ name }) => name === "history")!;
   const inexact = tables.flatMap(({ inexact_from }) => inexact_from ?? []);
   return {
+    model,
     position: position + (pending === null ? 0 : 1),
     inexactFrom: inexact.length > 0 ? Math.min(...inexact) : undefined,
     tokens: contentOf(history, body).data as Int32Array,
