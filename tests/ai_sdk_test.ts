@@ -1,6 +1,7 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { APICallError, generateText, jsonSchema, Output, streamText, tool } from "ai";
+import { z } from "zod";
 import { createServer } from "../src/server/app.ts";
 import { loadFable } from "./fable.ts";
 import { type Json, Loopback } from "./http.ts";
@@ -70,6 +71,31 @@ Deno.test("generateText() of the AI SDK calls a tool and goes on with its result
   await stream.consumeStream();
   assertEquals((await stream.toolCalls)[0]!.input, called.toolCalls[0]!.input);
   assert(seen.length >= 2 && seen.every((place) => ["den", "hen house"].includes(place)));
+});
+
+Deno.test("generateText() of the AI SDK ends with a call that it has to make", async () => {
+  await using runtime = await loadFable();
+  await using server = new Loopback(createServer(runtime));
+  // The small model goes on calling for as long as it may, and there is no limit of tokens.
+  const request = {
+    model: modelOf(server),
+    prompt: PROMPT,
+    maxRetries: 0,
+    seed: 1,
+    toolChoice: "required" as const,
+  };
+  const go = tool({ inputSchema: z.object({}), execute: () => "gone" });
+  const several = await generateText({ ...request, tools: { go } });
+  assertEquals(several.finishReason, "tool-calls");
+  assert(several.toolCalls.length > 1 && several.toolCalls.length <= 16);
+  const say = tool({ inputSchema: z.object({ words: z.string() }), execute: () => "said" });
+  const one = await generateText({
+    ...request,
+    tools: { say },
+    providerOptions: { contrail: { parallel_tool_calls: false } },
+  });
+  assertEquals([one.finishReason, one.toolCalls.length], ["tool-calls", 1]);
+  assertEquals(one.toolResults[0]!.output, "said");
 });
 
 Deno.test("generateText() of the AI SDK gives an object of a schema", async () => {

@@ -29,7 +29,7 @@ const REFUSED: readonly [schema: unknown, words: string][] = [
   ],
   [{ type: "string", pattern: 1 }, '"/pattern" is wrong: pass one as a text'],
   [{ type: "string", pattern: "a", minLength: 1 }, '"/minLength" cannot be kept: "pattern" stands'],
-  [{ type: "string", pattern: "a", format: "date" }, '"/format" cannot be kept: "pattern" stands'],
+  [{ type: "string", pattern: "(?=a)", format: "duration" }, "The regular expression looks"],
   [{ type: "integer", pattern: "a" }, '"/pattern" cannot be kept here'],
   [{ format: "password" }, '"/format" is wrong: pass one of date, time, date-time'],
   [{ properties: {}, minProperties: 1 }, '"/minProperties" cannot be kept: no object has so many'],

@@ -70,6 +70,24 @@ Deno.test("Matchers refuses what the library cannot bear, and nobody else suffer
   }
 });
 
+Deno.test("Matchers replaces a Worker that compiles for too long", async () => {
+  const tokens = Array.from({ length: 100_000 }, (_, i) => i.toString(36));
+  const vocabulary = { tokens: [...tokens, ""], endTokens: [tokens.length] };
+  const bell = new Int32Array(new SharedArrayBuffer(4));
+  const matchers = new Matchers(() => vocabulary, bell, { mostMs: 1000 });
+  try {
+    const error = await assertRejects(
+      () => matchers.open(Grammar.json(bigSchema("a")).text),
+      SessionError,
+      "The grammar cannot be compiled: compiling takes more than 1 s",
+    );
+    assertEquals(error.reason, "refused");
+    using _mask = await matchers.open('root ::= "a"');
+  } finally {
+    matchers.stop();
+  }
+});
+
 /** Grammars in EBNF, and a part of what is said of them. */
 const BAD: readonly [grammar: string, words: string][] = [
   ['root ::= "a', "line 1, column 12: Expect"],

@@ -151,6 +151,57 @@ Deno.test("chatCompletions() finds calls among text when it may call", async () 
   assertEquals([free.choices[0].message.content, free.choices[0].finish_reason], [text, "stop"]);
 });
 
+Deno.test("OpenAI gets one call where parallel_tool_calls is false", async () => {
+  await using runtime = await loadFable();
+  await using server = new Loopback(createServer(runtime));
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
+  const limits = { model: "fable", logit_bias: { [END_OF_TURN]: -100, 2045: -100 }, seed: 5 };
+  const forced = { ...limits, parallel_tool_calls: false, tool_choice: "required" as const };
+  const chat = { ...forced, messages: USER, tools: [WAIT, LOOK] };
+  const { choices: [choice] } = await client.chat.completions.create(chat);
+  assertEquals([choice!.message.tool_calls!.length, choice!.finish_reason], [1, "tool_calls"]);
+  const tools = [{ type: LOOK.type, ...LOOK.function, strict: null }];
+  const response = await client.responses.create({ ...forced, input: "Where?", tools });
+  assertEquals(response.output.map(({ type }) => type), ["function_call"]);
+  assertEquals([response.status, response.parallel_tool_calls], ["completed", false]);
+});
+
+Deno.test("OpenAI gets no second call of a model that is free to call", async () => {
+  await using runtime = await loadFable();
+  const call = '<tool_call>\n{"name": "wait", "arguments": {"a": "</tool_call>"}}\n</tool_call>';
+  const text = `I wait.\n${call}\n${call} Done.`;
+  for (const length of [1, 5, text.length]) {
+    const ended: boolean[] = [];
+    const talking = withSessions(runtime, (session) => {
+      session.generate = async function* () {
+        const number = ended.push(false) - 1;
+        for (let i = 0; i < text.length; i += length) {
+          yield { id: 300, logprob: -1, text: text.slice(i, i + length) };
+        }
+        ended[number] = true;
+        yield { id: END_OF_TURN, logprob: 0, text: "", finishReason: "stop" };
+      };
+    });
+    await using server = new Loopback(createServer(talking));
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
+    const free = { model: "fable", parallel_tool_calls: false };
+    const chat = { ...free, messages: USER, tools: [WAIT] };
+    const { choices: [choice] } = await client.chat.completions.create(chat);
+    const streamed = await client.chat.completions.stream(chat).finalChatCompletion();
+    for (const { message, finish_reason } of [choice!, streamed.choices[0]!]) {
+      assertEquals([message.content, finish_reason], ["I wait.", "tool_calls"]);
+      assertEquals(message.tool_calls!.length, 1);
+    }
+    const tools = [{ type: WAIT.type, name: "wait", parameters: null, strict: null }];
+    const response = await client.responses.create({ ...free, input: "Where?", tools });
+    assertEquals(response.output.map(({ type }) => type), ["message", "function_call"]);
+    assertEquals(response.status, "completed");
+    assertEquals(ended, [false, false, false]);
+    const both = await client.chat.completions.create({ ...chat, parallel_tool_calls: true });
+    assertEquals([both.choices[0]!.message.tool_calls!.length, ended.at(-1)], [2, true]);
+  }
+});
+
 Deno.test("chatCompletions() writes calls and their results as the template says", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { FORMATS } from "./formats.ts";
+import { patternOf } from "./formats.ts";
 import { JsonValues, type OtherProperties, type Property } from "./json_values.ts";
 import { integer, number } from "./numbers.ts";
 import { References } from "./references.ts";
@@ -92,10 +92,10 @@ export class SchemaGrammar {
       const values = this.#listed(fields, kind).map((value) => this.#values.constant(value));
       return this.#rules.add(oneOf(values));
     }
+    const choices = kind === "$ref" ? [] : fields.list(kind);
+    if (kind === "allOf" && choices.length > 1) throw fields.error(kind, "with one schema only");
     fields.allow([kind]);
     if (kind === "$ref") return this.#reference(fields, owner);
-    const choices = fields.list(kind);
-    if (kind === "allOf" && choices.length > 1) throw fields.error(kind, "with one schema only");
     if (kind === "oneOf") expectDistinct(fields, choices);
     return oneOf(choices.map((choice, i) => this.#value(choice, `${path}/${kind}/${i}`, owner)));
   }
@@ -141,18 +141,16 @@ export class SchemaGrammar {
   }
 
   #string(fields: SchemaFields): string {
-    for (const [name, others] of [["pattern", ["format"]], ["format", []]] as const) {
-      if (!fields.has(name)) continue;
-      fields.without([...others, "minLength", "maxLength"], name);
-      const given = fields.text(name);
-      const pattern = name === "pattern" ? given : FORMATS.get(given);
-      if (pattern === undefined) throw fields.error(name, `of ${[...FORMATS.keys()].join(", ")}`);
-      return fields.within(name, () => this.#values.matching(pattern));
+    const named = ["pattern", "format"].find((name) => fields.has(name));
+    if (named !== undefined) {
+      fields.without(["minLength", "maxLength"], named);
+      const pattern = patternOf(fields);
+      return fields.within(named, () => this.#values.matching(pattern));
     }
     const least = fields.count("minLength", Infinity);
     const most = fields.count("maxLength", Infinity);
-    const named = most === undefined ? "minLength" : "maxLength";
-    return fields.within(named, () => this.#values.string(least, most));
+    const bound = most === undefined ? "minLength" : "maxLength";
+    return fields.within(bound, () => this.#values.string(least, most));
   }
 
   #object(fields: SchemaFields): string {

@@ -22,16 +22,28 @@ export class MatcherClient {
   readonly #awaited = new Map<string, PromiseWithResolvers<void>>();
   readonly #open = new Map<number, SharedArrayBuffer>();
   readonly #ready = Promise.withResolvers<void>();
+  readonly #mostMs: number;
   readonly #failed: () => void;
+  /** Ends once the Worker has done all that was asked of it. */
+  #last: Promise<void> = this.#ready.promise.catch(() => {});
   #failure: Error | undefined;
   #count = 0;
 
-  /** Starts a Worker; `failed` is called when it has failed. */
-  constructor(vocabulary: Vocabulary, engineBell: Int32Array, failed: () => void = () => {}) {
+  /**
+   * Starts a Worker. It fails when a grammar takes it more than `mostMs` milliseconds, and `failed`
+   * is called when it has failed.
+   */
+  constructor(
+    vocabulary: Vocabulary,
+    engineBell: Int32Array,
+    mostMs: number,
+    failed: () => void,
+  ) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#vocabulary = vocabulary;
     this.#engineBell = engineBell;
+    this.#mostMs = mostMs;
     this.#failed = failed;
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<MatcherEvent>) => this.#receive(data);
@@ -48,11 +60,6 @@ export class MatcherClient {
     this.#worker.postMessage(start, [port2]);
     // Whoever does not wait for this need not hear of its failure.
     this.#ready.promise.catch(() => {});
-  }
-
-  /** Settles once the Worker has loaded what it needs. */
-  get ready(): Promise<void> {
-    return this.#ready.promise;
   }
 
   /** Generations that it matches now, and grammars that it compiles. */
@@ -114,9 +121,18 @@ export class MatcherClient {
     if (this.#failure) throw this.#failure;
     const awaited = Promise.withResolvers<void>();
     this.#awaited.set(what, awaited);
+    const before = this.#last;
+    this.#last = awaited.promise.catch(() => {});
+    // Commands are carried out in turn: the time of those before is not its own.
+    await before;
+    const late = setTimeout(
+      () => this.fail(`compiling takes more than ${this.#mostMs / 1000} s`),
+      this.#mostMs,
+    );
     try {
       await awaited.promise;
     } finally {
+      clearTimeout(late);
       this.#awaited.delete(what);
     }
   }

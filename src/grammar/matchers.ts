@@ -17,6 +17,9 @@ const MOST_COMPILED = 16;
 /** Milliseconds that compiling for a vocabulary of a few tokens may take. */
 const MOST_TRIAL_MS = 5000;
 
+/** Milliseconds that compiling for the whole vocabulary may take. */
+const MOST_COMPILE_MS = 60_000;
+
 const CLOSED = "The runtime is closed; load the model again";
 
 /** A vocabulary that grammars are tried with. */
@@ -36,6 +39,7 @@ interface Compiled {
 export class Matchers {
   readonly #vocabulary: () => Vocabulary;
   readonly #engineBell: Int32Array;
+  readonly #mostMs: number;
   #known: Vocabulary | undefined;
   #stopped = false;
   #trial: MatcherClient | undefined;
@@ -45,8 +49,16 @@ export class Matchers {
   /** By the texts of their grammars, those last used last. */
   readonly #compiled = new Map<string, Compiled>();
 
-  /** Nothing is started, and `vocabulary` not called, before the first grammar comes. */
-  constructor(vocabulary: () => Vocabulary, engineBell: Int32Array) {
+  /**
+   * Nothing is started, and `vocabulary` not called, before the first grammar comes. A Worker that
+   * compiles one for more than `mostMs` milliseconds is replaced.
+   */
+  constructor(
+    vocabulary: () => Vocabulary,
+    engineBell: Int32Array,
+    { mostMs = MOST_COMPILE_MS }: { mostMs?: number } = {},
+  ) {
+    this.#mostMs = mostMs;
     this.#vocabulary = vocabulary;
     this.#engineBell = engineBell;
   }
@@ -100,7 +112,7 @@ export class Matchers {
     const compile = async () => {
       await this.#try(grammar);
       const matcher = compiled.matcher = this.#leastLoaded();
-      return { matcher, number: await matcher.compile(grammar) };
+      return { matcher, number: await matcher.compile(grammar).catch(refuse) };
     };
     const compiled: Compiled = { place: Promise.resolve().then(compile) };
     // What cannot be compiled is not kept; whoever waits for it is told.
@@ -118,7 +130,7 @@ export class Matchers {
 
   #start(): MatcherClient {
     this.#known ??= this.#vocabulary();
-    const matcher = new MatcherClient(this.#known, this.#engineBell, () => {
+    const matcher = new MatcherClient(this.#known, this.#engineBell, this.#mostMs, () => {
       this.#matchers.delete(matcher);
       for (const [grammar, compiled] of this.#compiled) {
         if (compiled.matcher === matcher) this.#compiled.delete(grammar);
@@ -132,26 +144,23 @@ export class Matchers {
   #try(grammar: string): Promise<void> {
     const trial = this.#trials.then(async () => {
       if (this.#stopped) throw new SessionError("closed", CLOSED);
-      const matcher = this.#trial ??= new MatcherClient(TRIAL, this.#engineBell, () => {
-        this.#trial = undefined;
-      });
-      await matcher.ready;
-      const late = setTimeout(
-        () => matcher.fail(`compiling takes more than ${MOST_TRIAL_MS / 1000} s`),
+      const matcher = this.#trial ??= new MatcherClient(
+        TRIAL,
+        this.#engineBell,
         MOST_TRIAL_MS,
+        () => {
+          this.#trial = undefined;
+        },
       );
-      try {
-        const number = await matcher.compile(grammar);
-        (await matcher.open(number))[Symbol.dispose]();
-        matcher.forget(number);
-      } catch (error) {
-        const reason = (error as Error).message;
-        throw new SessionError("refused", `The grammar cannot be compiled: ${reason}`);
-      } finally {
-        clearTimeout(late);
-      }
+      const number = await matcher.compile(grammar).catch(refuse);
+      (await matcher.open(number).catch(refuse))[Symbol.dispose]();
+      matcher.forget(number);
     });
     this.#trials = trial.catch(() => {});
     return trial;
   }
+}
+
+function refuse(error: Error): never {
+  throw new SessionError("refused", `The grammar cannot be compiled: ${error.message}`);
 }

@@ -14,13 +14,16 @@ const MOST_DIGITS = 9;
 
 /**
  * The expression of multiples of `divisor` from `low` to `high`, or of all with a few digits where
- * there are no bounds. Throws a `RangeError` when there are none, or too many.
+ * no bounds are in the way. Throws a `RangeError` when there are none, or too many.
  */
 export function multiples(rules: Rules, divisor: number, low: number, high: number): string {
   if (!Number.isSafeInteger(divisor) || divisor < 1) {
     throw new RangeError("only multiples of whole numbers from 1 can be kept");
   }
-  if (low === -Infinity && high === Infinity) return anyMultiple(rules, divisor);
+  let zeros = 0;
+  while (divisor % 10 ** (zeros + 1) === 0) zeros++;
+  const beyond = 10 ** (MOST_DIGITS + zeros);
+  if (low <= -beyond && high >= beyond) return anyMultiple(rules, divisor, zeros);
   const first = Math.ceil(low / divisor);
   const count = Math.floor(high / divisor) - first + 1;
   if (count < 1) throw new RangeError("no multiple lies between its bounds");
@@ -33,9 +36,7 @@ export function multiples(rules: Rules, divisor: number, low: number, high: numb
   return oneOf(Array.from({ length: count }, (_, i) => literal(`${(first + i) * divisor || 0}`)));
 }
 
-function anyMultiple(rules: Rules, divisor: number): string {
-  let zeros = 0;
-  while (divisor % 10 ** (zeros + 1) === 0) zeros++;
+function anyMultiple(rules: Rules, divisor: number, zeros: number): string {
   const rest = divisor / 10 ** zeros;
   if (rest > MOST_DIVISOR || zeros > MOST_DIGITS) {
     throw new RangeError(`without bounds, only multiples of 1 to ${MOST_DIVISOR} can be kept`);

@@ -57,8 +57,9 @@ function wholeBounds(bounds: NumberBounds): [low: number, high: number] {
 }
 
 /** The expression of numbers, which have no exponent. Throws a `RangeError` when there are none. */
-export function number(rules: Rules, bounds: NumberBounds): string {
-  if (bounds.multipleOf !== undefined) return integer(rules, bounds);
+export function number(rules: Rules, given: NumberBounds): string {
+  if (given.multipleOf !== undefined) return integer(rules, given);
+  const bounds = reachable(given);
   if (isOpen(bounds)) {
     const fraction = rules.repeated(DIGIT, 1, MOST_DIGITS);
     return rules.add(`"-"? ("0" | ${anyDigits(rules)}) ("." ${fraction})?`);
@@ -75,6 +76,14 @@ export function number(rules: Rules, bounds: NumberBounds): string {
 /** Digits of which the first is not 0. */
 function anyDigits(rules: Rules): string {
   return `[1-9] ${rules.repeated(DIGIT, 0, MOST_DIGITS - 1)}`;
+}
+
+/** Bounds without those that no number of so few digits comes to. */
+function reachable(bounds: NumberBounds): NumberBounds {
+  const beyond = 10 ** MOST_DIGITS;
+  const isReached = ([name, bound = 0]: [string, number?]) =>
+    /min/i.test(name) ? bound >= -beyond : bound <= beyond;
+  return Object.fromEntries(Object.entries(bounds).filter(isReached));
 }
 
 function isOpen(bounds: NumberBounds): boolean {

@@ -20,6 +20,8 @@ const ANNOTATIONS = new Set([
   "deprecated",
   "readOnly",
   "writeOnly",
+  "contentEncoding",
+  "contentMediaType",
   "format",
 ]);
 

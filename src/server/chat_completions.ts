@@ -31,7 +31,7 @@ async function answerChat(c: Context, server: ServerContext, body: ChatBody): Pr
   checkModel(runtime, body.model);
   const topLogprobs = wantedLogprobs(body);
   const tools = body.tool_choice === "none" ? undefined : body.tools ?? undefined;
-  const grammar = forcedCalls(body);
+  const { oneCall, grammar } = callLimits(body);
   const messages = body.messages.map(templateMessage);
   const prompt = refuse(() => runtime.chatTokens(messages, tools ? { tools } : {}), {
     param: "messages",
@@ -41,7 +41,7 @@ async function answerChat(c: Context, server: ServerContext, body: ChatBody): Pr
     ...(maxTokens ? { maxTokens } : {}),
     ...(topLogprobs ? { topLogprobs } : {}),
     ...(grammar ? { grammar } : {}),
-  });
+  }, { oneCall });
   const wanted = { logprobs: body.logprobs ?? false, tools: tools !== undefined };
   const format = chatFormat(runtime, wanted);
   return await respond(c, { server, body, prompts: [prompt], choices, format });
@@ -56,12 +56,22 @@ function wantedLogprobs({ logprobs, top_logprobs }: ChatBody): number {
   return top_logprobs ?? 0;
 }
 
-/** The calls that an answer has to be, where the request says so. */
-export function forcedCalls(
-  { tools, tool_choice, response_format }: Pick<
-    ChatBody,
-    "tools" | "tool_choice" | "response_format"
-  >,
+type CallFields = Pick<
+  ChatBody,
+  "tools" | "tool_choice" | "parallel_tool_calls" | "response_format"
+>;
+
+/** The calls that an answer has to be, or else whether it stops after the first. */
+export function callLimits(body: CallFields): { grammar?: Grammar; oneCall: boolean } {
+  const grammar = forcedCalls(body);
+  if (grammar) return { grammar, oneCall: false };
+  const { tools, tool_choice, parallel_tool_calls } = body;
+  const mayCall = tools?.length && tool_choice !== "none";
+  return { oneCall: Boolean(mayCall) && parallel_tool_calls === false };
+}
+
+function forcedCalls(
+  { tools, tool_choice, parallel_tool_calls, response_format }: CallFields,
 ): Grammar | undefined {
   if (!tool_choice || tool_choice === "none" || tool_choice === "auto") return undefined;
   const wrong = (message: string) => new ApiError(400, message, { param: "tool_choice" });
@@ -71,7 +81,8 @@ export function forcedCalls(
   }
   const functions = tools.map((tool) => tool.function);
   if (tool_choice === "required") {
-    return refuse(() => Grammar.toolCalls(functions), { param: "tools" });
+    const most = parallel_tool_calls === false ? { most: 1 } : {};
+    return refuse(() => Grammar.toolCalls(functions, most), { param: "tools" });
   }
   const { name } = tool_choice.function;
   const chosen = functions.find((tool) => tool.name === name);

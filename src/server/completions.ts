@@ -48,7 +48,7 @@ async function complete(
     maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
     ...(body.logprobs ? { topLogprobs: body.logprobs } : {}),
   };
-  const choices = planChoices(server, body, prompts, own, echo);
+  const choices = planChoices(server, body, prompts, own, { echo });
   const format = completionFormat(runtime, withLogprobs);
   return await respond(c, { server, body, prompts, choices, format });
 }

@@ -10,6 +10,7 @@ import type { ServerContext } from "./context.ts";
 import { ApiError, refuse } from "./errors.ts";
 import { type PromptToken, scorePrompt } from "./prompt_scores.ts";
 import { type GenerationBody, MAX_CHOICES } from "./schemas.ts";
+import { untilCall } from "./tool_calls.ts";
 
 /** Tokens computed ahead of a client that reads slowly. */
 const LOOKAHEAD = 16;
@@ -20,6 +21,8 @@ export interface ChoicePlan {
   readonly options: GenerateOptions;
   /** Whether the prompt is given back, before the tokens, and whether it is scored. */
   readonly echo?: "plain" | "scored" | undefined;
+  /** Whether the answer stops after its first call of a tool. */
+  readonly oneCall?: boolean | undefined;
 }
 
 /** The prompt of a choice that gives it back. */
@@ -55,7 +58,7 @@ export function planChoices(
   body: GenerationBody,
   prompts: readonly (readonly number[])[],
   own: GenerateOptions,
-  echo?: ChoicePlan["echo"],
+  more: Pick<ChoicePlan, "echo" | "oneCall"> = {},
 ): ChoicePlan[] {
   const { runtime } = server;
   const perPrompt = body.n ?? 1;
@@ -70,8 +73,8 @@ export function planChoices(
   return prompts.flatMap((prompt) => {
     const limited = { ...options, maxTokens: mostTokens(server, prompt.length, own.maxTokens) };
     return Array.from({ length: perPrompt }, (_, i) => ({
+      ...more,
       prompt,
-      echo,
       // With one seed for all, the choices of a prompt would be the same.
       options: limited.seed === undefined ? limited : { ...limited, seed: limited.seed + i },
     }));
@@ -143,7 +146,7 @@ async function* runTogether(
 
 async function* runChoice(
   { runtime, record }: ServerContext,
-  { prompt, options, echo }: ChoicePlan,
+  { prompt, options, echo, oneCall }: ChoicePlan,
   choice: number,
   signal: AbortSignal,
 ): AsyncGenerator<ChoicePrompt | ChoiceToken, void, void> {
@@ -166,7 +169,7 @@ async function* runChoice(
   using _decode = spans.open("decode");
   let offset = 0;
   const tokens = refuse(() => session.generate({ ...options, lookahead: LOOKAHEAD, signal }));
-  for await (const token of tokens) {
+  for await (const token of oneCall ? untilCall(tokens) : tokens) {
     const { reuse, inexactFrom } = session;
     record.generated(choice, inexactFrom === undefined);
     yield { choice, token, offset, reuse, inexactFrom };

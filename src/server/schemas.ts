@@ -126,6 +126,8 @@ export const chatBody = z.strictObject({
   top_logprobs: z.int().min(0).max(20).nullish(),
   tools: tools.nullish(),
   tool_choice: toolChoice.nullish(),
+  // Whether an answer may have several calls.
+  parallel_tool_calls: z.boolean().nullish(),
 });
 
 /** Body of `POST /v1/completions`. */

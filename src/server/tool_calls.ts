@@ -6,6 +6,7 @@
  */
 import { CALL_BEGIN, CALL_END } from "../chat.ts";
 import { isRecord } from "../json_fields.ts";
+import type { GeneratedToken } from "../options.ts";
 
 /** A call, as OpenAI's interface has it. */
 export interface ToolCall {
@@ -103,6 +104,20 @@ export class ToolCallParser {
       this.#seen++;
     }
     return undefined;
+  }
+}
+
+/** The tokens up to the end of the first call, with which the answer stops. */
+export async function* untilCall(
+  tokens: AsyncIterable<GeneratedToken>,
+): AsyncGenerator<GeneratedToken, void, void> {
+  const parser = new ToolCallParser();
+  for await (const token of tokens) {
+    const { text } = token;
+    // One by one, as a stop text may have held a whole call back, and what follows it.
+    const last = text.split("").findIndex((unit) => parser.push(unit).calls.length > 0);
+    yield last < 0 ? token : { ...token, text: text.slice(0, last + 1), finishReason: "stop" };
+    if (last >= 0) return;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { forcedCalls } from "../chat_completions.ts";
+import { callLimits } from "../chat_completions.ts";
 import type { ServerContext } from "../context.ts";
 import { ApiError, toApiError } from "../errors.ts";
 import {
@@ -44,12 +44,14 @@ export async function planOf(server: ServerContext, body: ResponseBody): Promise
   const choice = tool_choice && typeof tool_choice === "object"
     ? { type: tool_choice.type, function: { name: tool_choice.name } }
     : tool_choice;
-  const tools = chatTools(body) as Parameters<typeof forcedCalls>[0]["tools"];
-  const grammar = forcedCalls({ tools, tool_choice: choice, response_format });
+  const tools = chatTools(body) as Parameters<typeof callLimits>[0]["tools"];
+  const { parallel_tool_calls } = body;
+  const calls = { tools, tool_choice: choice, parallel_tool_calls, response_format };
+  const { grammar, oneCall } = callLimits(calls);
   const [planned] = planChoices(server, { ...body, response_format }, [conversation.tokens], {
     ...(maxTokens ? { maxTokens } : {}),
     ...(grammar ? { grammar } : {}),
-  });
+  }, { oneCall });
   return { server, body, conversation, choice: planned!, begun: beginning(server, body, planned!) };
 }
 
@@ -173,7 +175,7 @@ function beginning(
     metadata: body.metadata ?? {},
     model: runtime.name,
     output: [],
-    parallel_tool_calls: true,
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: body.previous_response_id ?? null,
     store: body.store ?? true,
     temperature: choice.options.temperature ?? runtime.generation?.sampling.temperature ?? null,

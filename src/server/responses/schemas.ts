@@ -90,6 +90,7 @@ export const responseBody = z.strictObject({
   text: z.strictObject({ format: format.nullish() }).nullish(),
   tools: z.array(tool).nullish(),
   tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
   metadata: z.record(text, text).nullish(),
 });
 
