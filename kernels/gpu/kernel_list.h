@@ -13,8 +13,11 @@
   X(scatter_rows)          \
   X(linear_f32)            \
   X(linear_bf16)           \
+  X(linear_tile_f32)       \
+  X(linear_tile_bf16)      \
   X(round_input)           \
   X(linear_packed)         \
+  X(linear_packed_tile)    \
   X(rotary)                \
   X(dynamic_convolution)   \
   X(convolution_state)     \

@@ -13,6 +13,8 @@
 #include "gated_norm.h"
 #include "linear.h"
 #include "linear_packed.h"
+#include "linear_packed_tile.h"
+#include "linear_tile.h"
 #include "log_sum_exp.h"
 #include "page_scores.h"
 #include "rms_norm.h"
