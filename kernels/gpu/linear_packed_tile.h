@@ -1,6 +1,6 @@
-// linear for many rows and packed weights: as linear_tile.h, with the integers in the matrix
-// instructions of the device. The sums of a group are exact, and groups are added up in the order of
-// linear_packed.h.
+// linear for many rows and packed weights: as linear_tile.h, but by the matrix instructions of the
+// device, where it has some for integers. The sums of a group are exact, and the order of groups is
+// that of linear_packed.h.
 #pragma once
 
 CONSTANT uint32_t packed_tile_rows = CT_PACKED_TILE_ROWS;

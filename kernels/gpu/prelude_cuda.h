@@ -57,8 +57,8 @@ DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
 #include "tile_products.h"
 
 // sums + the products of 32 bytes of each row, as plain_tile_products(); of all lanes of a warp.
-// On tensor cores: a fragment is a word of row lane / 4 and the word lane % 4 of it, so those of the
-// instructions before sm_80 are parts of the later one's.
+// On tensor cores, a lane brings word lane % 4 of row lane / 4, and words four further and rows
+// eight further, of which the instruction before sm_80 takes one at a time.
 DEVICE TileSums tile_products(TileSums sums, const uint32_t* x, const uint32_t* y, uint32_t stride,
                               uint32_t lane) {
   const uint32_t *const upper = x + lane / 4 * stride + lane % 4, *const lower = upper + 8 * stride;
