@@ -17,6 +17,8 @@
 #define CT_ATTENTION_SPAN 32  // entries of a table that a warp reads
 #define CT_DELTA_COLUMNS 16  // of a head's state that a block has
 #define CT_DELTA_MOST_KEYS 256  // of a head
+#define CT_DELTA_CHUNK 32  // tokens of a chunk, at most
+#define CT_DELTA_LONGEST_RECURRENCE 8  // tokens of a segment; longer ones may run in chunks
 
 struct ElementwiseSizes {
   uint64_t out_stride, x_stride, y_stride;
@@ -85,7 +87,8 @@ struct ConvolutionSizes {
 
 struct GatedDeltaSizes {
   uint64_t out_stride, q_stride, k_stride, v_stride, a_stride, b_stride, state_stride;
-  uint32_t key_size, value_size;
+  uint32_t segments, heads, key_size, value_size;
+  uint32_t chunk;  // at most CT_DELTA_CHUNK; 0 runs token by token, always
 };
 
 struct CacheAppendSizes {
