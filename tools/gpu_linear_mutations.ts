@@ -39,13 +39,13 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear_packed.h",
-    find: "begin = THREAD / packed_rows * split_groups",
-    replace: "begin = (packed_splits - 1 - THREAD / packed_rows) * split_groups",
+    find: "begin = THREAD / packed_rows * run_groups",
+    replace: "begin = (packed_splits - 1 - THREAD / packed_rows) * run_groups",
     why: "a row alone adds the runs of its groups in another order",
   },
   {
     file: "gpu/linear_packed_tile.h",
-    find: "ends_group && end / group % split_groups == 0",
+    find: "ends_group && end / group % run_groups == 0",
     replace: "false",
     why: "a tile adds the groups of all runs in one",
   },

@@ -105,12 +105,6 @@ export const GPU: readonly Mutation[] = [
   },
   {
     file: "gpu/gated_delta_chunk.h",
-    find: "    }\n  }\n  barrier();\n  UNROLL",
-    replace: "    }\n  }\n  UNROLL",
-    why: "updates decay while others still read them",
-  },
-  {
-    file: "gpu/gated_delta_chunk.h",
     find: "    state[e * delta_columns + c] = s;\n  }\n  barrier();",
     replace: "    state[e * delta_columns + c] = s;\n  }",
     why: "a chunk reads the state while the one before still writes it",

@@ -119,9 +119,7 @@ DEVICE void delta_run_chunk(SIZES(GatedDeltaSizes) sizes, DeltaTokens in, DeltaC
   const uint64_t rate_stride = uint64_t(sizes.heads) * delta_rates;
   const bool is_there = column < sizes.value_size;
   // First the state's products with keys and queries.
-  float update[delta_own], result[delta_own];
-  UNROLL
-  for (uint32_t n = 0; n < delta_own; ++n) update[n] = result[n] = 0.0f;
+  float update[delta_own] = {}, result[delta_own] = {};
   for (uint32_t e = 0; e < key_size; ++e) {
     const float s = state[e * delta_columns + c];
     UNROLL
@@ -157,7 +155,7 @@ DEVICE void delta_run_chunk(SIZES(GatedDeltaSizes) sizes, DeltaTokens in, DeltaC
       result[n] = multiply_add(in.read[pair], known, result[n]);
     }
   }
-  barrier();
+  barrier();  // the last may still be read
   UNROLL
   for (uint32_t n = 0; n < delta_own; ++n) {
     const uint32_t i = split + n * delta_splits;

@@ -29,7 +29,7 @@ KERNEL(round_input, RoundInputSizes, BUFFER(0, int8_t, codes), BUFFER(1, float, 
 
 CONSTANT uint32_t packed_splits = block_size / packed_rows;
 
-DEVICE uint32_t packed_split_groups(SIZES(LinearPackedSizes) sizes) {
+DEVICE uint32_t packed_run_groups(SIZES(LinearPackedSizes) sizes) {
   return (sizes.inputs / sizes.packed.group + packed_splits - 1) / packed_splits;
 }
 
@@ -59,12 +59,12 @@ KERNEL(linear_packed, LinearPackedSizes, BUFFER(0, float, out), BUFFER(1, const 
   SHARED(float, totals, block_size);
   const uint32_t row = BLOCK_Y, output = BLOCK_X * packed_rows + THREAD % packed_rows;
   const uint32_t group = sizes.packed.group, groups = sizes.inputs / group;
-  const uint32_t split_groups = packed_split_groups(sizes);
-  const uint32_t begin = THREAD / packed_rows * split_groups;
+  const uint32_t run_groups = packed_run_groups(sizes);
+  const uint32_t begin = THREAD / packed_rows * run_groups;
   GLOBAL(const uint32_t) x = codes + uint64_t(row) * (sizes.inputs / 4);
   GLOBAL(const float) x_scales = scales + uint64_t(row) * groups;
   float total = 0.0f;
-  for (uint32_t g = begin; g < lesser(begin + split_groups, groups); ++g) {
+  for (uint32_t g = begin; g < lesser(begin + run_groups, groups); ++g) {
     const int32_t sum = packed_group_sum(sizes.packed, weight, x, output, g * group);
     total += float(sum) * (packed_scale(weight, sizes.packed, output, g) * x_scales[g]);
   }

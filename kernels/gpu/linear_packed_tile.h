@@ -69,21 +69,10 @@ KERNEL(linear_packed_tile, LinearPackedSizes, BUFFER(0, float, out),
                            BLOCK_X % tiles * packed_tile_rows,
                            BLOCK_X / tiles * packed_tile_outputs};
   const uint32_t lane = THREAD % warp_size, part = THREAD / warp_size * packed_part;
-  const uint32_t group = sizes.packed.group, split_groups = packed_split_groups(sizes);
-  TileSums sums[packed_part_rows][packed_part_outputs];
-  float splits[packed_part_rows][packed_part_outputs][4];
-  float totals[packed_part_rows][packed_part_outputs][4];
-  UNROLL
-  for (uint32_t r = 0; r < packed_part_rows; ++r) {
-    UNROLL
-    for (uint32_t o = 0; o < packed_part_outputs; ++o) {
-      UNROLL
-      for (uint32_t i = 0; i < 4; ++i) {
-        sums[r][o].at[i] = 0;
-        splits[r][o][i] = totals[r][o][i] = 0.0f;
-      }
-    }
-  }
+  const uint32_t group = sizes.packed.group, run_groups = packed_run_groups(sizes);
+  TileSums sums[packed_part_rows][packed_part_outputs] = {};  // of a group
+  float runs[packed_part_rows][packed_part_outputs][4] = {};  // of a run of groups
+  float totals[packed_part_rows][packed_part_outputs][4] = {};
   for (uint32_t first = 0; first < sizes.inputs; first += packed_step) {
     const uint32_t step = first / packed_step % packed_steps;
     if (step == 0) {
@@ -93,7 +82,7 @@ KERNEL(linear_packed_tile, LinearPackedSizes, BUFFER(0, float, out),
     }
     const uint32_t end = first + packed_step;
     const bool ends_group = end % group == 0;
-    const bool ends_split = ends_group && end / group % split_groups == 0;
+    const bool ends_run = ends_group && end / group % run_groups == 0;
     UNROLL
     for (uint32_t r = 0; r < packed_part_rows; ++r) {
       UNROLL
@@ -108,11 +97,11 @@ KERNEL(linear_packed_tile, LinearPackedSizes, BUFFER(0, float, out),
           const float scale =
               weight_scales[step * packed_tile_outputs + output + tile_column(lane, i)] *
               x_scales[step * packed_tile_rows + row + tile_row(lane, i)];
-          splits[r][o][i] += float(sums[r][o].at[i]) * scale;
+          runs[r][o][i] += float(sums[r][o].at[i]) * scale;
           sums[r][o].at[i] = 0;
-          if (!ends_split) continue;
-          totals[r][o][i] += splits[r][o][i];
-          splits[r][o][i] = 0.0f;
+          if (!ends_run) continue;
+          totals[r][o][i] += runs[r][o][i];
+          runs[r][o][i] = 0.0f;
         }
       }
     }
@@ -126,7 +115,7 @@ KERNEL(linear_packed_tile, LinearPackedSizes, BUFFER(0, float, out),
         const uint32_t row = tile.row + r * 16 + tile_row(lane, i);
         const uint32_t output = tile.output + part + o * 8 + tile_column(lane, i);
         if (row >= sizes.rows || output >= sizes.outputs) continue;
-        const float total = totals[r][o][i] + splits[r][o][i];
+        const float total = totals[r][o][i] + runs[r][o][i];
         out[row * sizes.out_stride + output] = sizes.has_bias ? total + bias[output] : total;
       }
     }

@@ -42,9 +42,7 @@ DEVICE void linear_tile(SIZES(LinearSizes) sizes, GLOBAL(float) out, GLOBAL(cons
                         uint32_t block, uint32_t thread_index) {
   const uint32_t lane = thread_index % warp_size;
   const LinearPlace place = linear_place(sizes.rows, block, thread_index / warp_size);
-  float sums[tile_part * tile_part];
-  UNROLL
-  for (uint32_t i = 0; i < tile_part * tile_part; ++i) sums[i] = 0.0f;
+  float sums[tile_part * tile_part] = {};
   for (uint32_t first = 0; first < sizes.inputs; first += tile_columns) {
     const uint32_t columns = lesser(tile_columns, sizes.inputs - first);
     if (thread_index < columns) {

@@ -141,7 +141,7 @@ function packedLinear(
 function packedLinears(): OperatorCase[] {
   // deno-fmt-ignore
   const sizes = [[1, 64, 1], [1, 128, 33], [2, 64, 16], [3, 192, 31], [4, 64, 17], [5, 128, 32],
-    [6, 64, 48], [7, 1536, 15], [12, 64, 65], [13, 64, 40], [16, 1536, 17], [33, 64, 35],
+    [6, 64, 48], [7, 1536, 15], [12, 64, 65], [13, 64, 40], [16, 1536, 16], [33, 64, 35],
     [45, 704, 70], [1, 1536, 1537]] as const;
   return PACKINGS.flatMap((packing) => [
     ...sizes.map((size) => packedLinear(packing, size, EIGHT_BITS, " exact")),
