@@ -56,30 +56,6 @@ export const GPU: readonly Mutation[] = [
     why: "another gate",
   },
   {
-    file: "gpu/packed_weights.h",
-    find: "place % 2 ? pair & 0xffff0000u : pair << 16",
-    replace: "place % 2 ? pair << 16 : pair & 0xffff0000u",
-    why: "scales of neighbours are exchanged",
-  },
-  {
-    file: "gpu/linear.h",
-    find: "if (sizes.has_bias) total += bias[output];",
-    replace: "",
-    why: "linear forgets the bias",
-  },
-  {
-    file: "gpu/linear_packed.h",
-    find: "totals[THREAD] = total;\n  barrier();",
-    replace: "totals[THREAD] = total;",
-    why: "sums are added before they are there",
-  },
-  {
-    file: "gpu/linear_packed.h",
-    find: "return sum - 8 * codes_sum;",
-    replace: "return sum - 7 * codes_sum;",
-    why: "codes of 4 bits count from another zero",
-  },
-  {
     file: "gpu/turns.h",
     find: "fused_multiply_add(low, frequency, -low_angle)",
     replace: "0.0f",
@@ -108,6 +84,36 @@ export const GPU: readonly Mutation[] = [
     find: "alpha * shared.state[place]",
     replace: "shared.state[place]",
     why: "the state does not decay",
+  },
+  {
+    file: "gpu/gated_delta_chunk.h",
+    find: "chunk.first = row - (row - begin) % sizes.chunk;",
+    replace: "chunk.first = row - row % sizes.chunk;",
+    why: "chunks begin where the batch does",
+  },
+  {
+    file: "gpu/gated_delta_chunk.h",
+    find: "delta_log_decay(own_rates, sizes.heads, other + 1, row + 1)",
+    replace: "delta_log_decay(own_rates, sizes.heads, other, row + 1)",
+    why: "what a token adds decays at once",
+  },
+  {
+    file: "gpu/gated_delta_chunk.h",
+    find: "updates[j * delta_columns + c] = update[n];\n    }\n    barrier();",
+    replace: "updates[j * delta_columns + c] = update[n];\n    }",
+    why: "later tokens take updates that are not there yet",
+  },
+  {
+    file: "gpu/gated_delta_chunk.h",
+    find: "    state[e * delta_columns + c] = s;\n  }\n  barrier();",
+    replace: "    state[e * delta_columns + c] = s;\n  }",
+    why: "a chunk reads the state while the one before still writes it",
+  },
+  {
+    file: "gpu/gated_delta_chunk.h",
+    find: "if (i > j) update[n]",
+    replace: "update[n]",
+    why: "a token's update is taken from itself",
   },
   {
     file: "gpu/cache_append.h",
@@ -168,12 +174,6 @@ export const GPU: readonly Mutation[] = [
     find: "{args.out.stride,   args.q.stride, args.k.stride,",
     replace: "{args.out.stride,   args.k.stride, args.q.stride,",
     why: "q and k have each other's strides",
-  },
-  {
-    file: "gpu/host/linear.cc",
-    find: "{blocks_for(outputs, packed_rows), count, 1, block_threads}",
-    replace: "{outputs / packed_rows, count, 1, block_threads}",
-    why: "the last outputs are not computed",
   },
   {
     file: "gpu/host/scratch.cc",

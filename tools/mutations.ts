@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GPU_LINEAR } from "./gpu_linear_mutations.ts";
 import { GPU } from "./gpu_mutations.ts";
 import { PACKED } from "./packed_mutations.ts";
 import { PAGED_MUTATIONS } from "./paged_mutations.ts";
@@ -243,4 +244,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...ROWS,
   ...CHECKS,
   ...GPU,
+  ...GPU_LINEAR,
 ];

@@ -7,6 +7,11 @@ CONSTANT uint32_t delta_splits = block_size / delta_columns;  // threads that sh
 CONSTANT uint32_t delta_most_keys = CT_DELTA_MOST_KEYS;
 CONSTANT float delta_norm_epsilon = 1e-6f;
 
+// As gated_delta_chunk.h then has it.
+DEVICE bool delta_runs_in_chunks(SIZES(GatedDeltaSizes) sizes, uint32_t tokens) {
+  return sizes.chunk > 0 && tokens > CT_DELTA_LONGEST_RECURRENCE;
+}
+
 // What the threads of a block share.
 struct DeltaShared {
   SHARED_POINTER(float) state;  // [key_size, delta_columns]
@@ -30,10 +35,10 @@ DEVICE void delta_normalize(SHARED_POINTER(float) to, GLOBAL(const float) from, 
   for (uint32_t i = thread_index; i < size; i += block_size) to[i] *= factor;
 }
 
-DEVICE float delta_alpha(float a, float a_log, float dt_bias) {
+DEVICE float delta_log_alpha(float a, float a_log, float dt_bias) {
   const float x = a + dt_bias;
   const float softplus = x > 20.0f ? x : log_one_plus(exp(x));
-  return exp(-exp(a_log) * softplus);
+  return -exp(a_log) * softplus;
 }
 
 DEVICE float delta_column_sum(SHARED_POINTER(float) sums, uint32_t column) {
@@ -69,22 +74,22 @@ DEVICE float delta_step(DeltaShared shared, uint32_t key_size, float alpha, floa
 
 // Copies the block's columns of a state from or to shared memory.
 template <typename T>
-DEVICE void delta_load(DeltaShared shared, GLOBAL(T) state, SIZES(GatedDeltaSizes) sizes,
+DEVICE void delta_load(SHARED_POINTER(float) tile, GLOBAL(T) state, SIZES(GatedDeltaSizes) sizes,
                        uint32_t column, uint32_t split) {
   for (uint32_t i = split; i < sizes.key_size; i += delta_splits) {
     const bool is_there = column < sizes.value_size;
-    shared.state[i * delta_columns + column % delta_columns] =
+    tile[i * delta_columns + column % delta_columns] =
         is_there ? to_float(state[i * uint64_t(sizes.value_size) + column]) : 0.0f;
   }
 }
 
 template <typename T>
-DEVICE void delta_store(DeltaShared shared, GLOBAL(T) state, SIZES(GatedDeltaSizes) sizes,
+DEVICE void delta_store(SHARED_POINTER(float) tile, GLOBAL(T) state, SIZES(GatedDeltaSizes) sizes,
                         uint32_t column, uint32_t split) {
   if (column >= sizes.value_size) return;
   for (uint32_t i = split; i < sizes.key_size; i += delta_splits) {
     state[i * uint64_t(sizes.value_size) + column] =
-        from_float<T>(shared.state[i * delta_columns + column % delta_columns]);
+        from_float<T>(tile[i * delta_columns + column % delta_columns]);
   }
 }
 
@@ -106,20 +111,21 @@ DEVICE void delta_segment(SIZES(GatedDeltaSizes) sizes, DeltaInputs in, GLOBAL(T
   const uint32_t column = block * delta_columns + thread_index % delta_columns;
   const uint32_t split = thread_index / delta_columns, key_size = sizes.key_size;
   const bool is_there = column < sizes.value_size;
-  delta_load(shared, state, sizes, column, split);
+  delta_load(shared.state, state, sizes, column, split);
   for (uint32_t row = begin; row < end; ++row) {
     delta_normalize(shared.query, in.q + row * sizes.q_stride, key_size,
                     1.0f / sqrt(float(key_size)), shared.parts, thread_index);
     delta_normalize(shared.key, in.k + row * sizes.k_stride, key_size, 1.0f, shared.parts,
                     thread_index);
     barrier();
-    const float alpha = delta_alpha(in.a[row * sizes.a_stride], in.a_log, in.dt_bias);
+    const float alpha =
+        exp(delta_log_alpha(in.a[row * sizes.a_stride], in.a_log, in.dt_bias));
     const float beta = sigmoid(in.b[row * sizes.b_stride]);
     const float value = is_there ? in.v[row * sizes.v_stride + column] : 0.0f;
     const float result = delta_step(shared, key_size, alpha, beta, value, thread_index);
     if (is_there && split == 0) in.out[row * sizes.out_stride + column] = result;
   }
-  delta_store(shared, state, sizes, column, split);
+  delta_store(shared.state, state, sizes, column, split);
 }
 
 #define GATED_DELTA_KERNEL(name, T)                                                             \
@@ -136,7 +142,7 @@ DEVICE void delta_segment(SIZES(GatedDeltaSizes) sizes, DeltaInputs in, GLOBAL(T
     SHARED(float, parts, block_warps);                                                          \
     const uint32_t segment = BLOCK_X, head = BLOCK_Y;                                           \
     const uint32_t begin = uint32_t(segments[segment]), end = uint32_t(segments[segment + 1]);  \
-    if (begin == end) return;                                                                   \
+    if (begin == end || delta_runs_in_chunks(sizes, end - begin)) return;                       \
     const uint64_t keys = uint64_t(head) * sizes.key_size;                                      \
     const uint64_t values = uint64_t(head) * sizes.value_size;                                  \
     const DeltaInputs in = {out + values, q + keys, k + keys, v + values, a + head, b + head,   \

@@ -1,4 +1,6 @@
-// Rows of x times rows of weights, a warp an output.
+// Rows of x times rows of weights, a warp an output. The order of a sum is the same here and in
+// linear_tile.h: lane l of a warp adds up the products of elements l, l + 32, ..., and warp_sum
+// adds the lanes.
 #pragma once
 
 template <typename T>

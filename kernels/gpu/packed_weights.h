@@ -20,6 +20,18 @@ DEVICE uint32_t packed_codes(GLOBAL(const uint32_t) words, SIZES(PackedSizes) si
   return words[block + column / (32 / sizes.bits) * packed_rows + row % packed_rows];
 }
 
+// Four codes of 4 bits, in the lower halves of bytes, as signed bytes.
+DEVICE uint32_t signed_halves(uint32_t word) {
+  return ((word & 0x0f0f0f0fu) + 0x78787878u) ^ 0x80808080u;
+}
+
+// The codes of a row in this column, which is a multiple of four, and the next, as signed bytes.
+DEVICE uint32_t four_packed_codes(GLOBAL(const uint32_t) words, SIZES(PackedSizes) sizes,
+                                  uint32_t row, uint32_t column) {
+  const uint32_t word = packed_codes(words, sizes, row, column);
+  return sizes.bits == 8 ? word ^ 0x80808080u : signed_halves(word >> column % 8);
+}
+
 // One code of such a word, counted from its zero.
 DEVICE int32_t packed_code(uint32_t word, uint32_t bits, uint32_t i) {
   if (bits == 8) return int32_t(word >> i * 8 & 255) - 128;

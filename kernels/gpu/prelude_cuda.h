@@ -8,9 +8,9 @@
 //   DEVICE, CONSTANT             before what kernels call, and constants
 //   UNROLL                       before a loop whose count is constant
 //   THREAD, BLOCK_X, _Y, _Z      where a thread is; in kernels only
-// and barrier(), shuffle_xor(), the bits of floats, multiply_add() and dot_bytes() below, and the
-// functions of <cmath> for floats. Build without contraction and without fast mathematics: only
-// multiply_add() may fuse.
+// and barrier(), shuffle_xor(), the bits of floats, multiply_add(), dot_bytes() and tile_products()
+// below, and the functions of <cmath> for floats. Build without contraction and without fast
+// mathematics: only multiply_add() may fuse.
 #pragma once
 #include <stdint.h>
 
@@ -52,4 +52,32 @@ DEVICE float fused_multiply_add(float x, float y, float z) { return fmaf(x, y, z
 // sum + the products of the four bytes, which are signed.
 DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
   return __dp4a(int32_t(x), int32_t(y), sum);
+}
+
+#include "tile_products.h"
+
+// sums + the products of 32 bytes of each row, as plain_tile_products(); of all lanes of a warp.
+// On tensor cores, a lane brings word lane % 4 of row lane / 4, and words four further and rows
+// eight further, of which the instruction before sm_80 takes one at a time.
+DEVICE TileSums tile_products(TileSums sums, const uint32_t* x, const uint32_t* y, uint32_t stride,
+                              uint32_t lane) {
+  const uint32_t *const upper = x + lane / 4 * stride + lane % 4, *const lower = upper + 8 * stride;
+  const uint32_t* const other = y + lane / 4 * stride + lane % 4;
+#if __CUDA_ARCH__ >= 800
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+r"(sums.at[0]), "+r"(sums.at[1]), "+r"(sums.at[2]), "+r"(sums.at[3])
+      : "r"(upper[0]), "r"(lower[0]), "r"(upper[4]), "r"(lower[4]), "r"(other[0]), "r"(other[4]));
+#else
+  for (uint32_t half = 0; half < 8; half += 4) {
+    for (uint32_t i = 0; i < 4; i += 2) {
+      asm volatile(
+          "mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0, %1}, {%2}, {%3}, {%0, %1};"
+          : "+r"(sums.at[i]), "+r"(sums.at[i + 1])
+          : "r"(i ? lower[half] : upper[half]), "r"(other[half]));
+    }
+  }
+#endif
+  return sums;
 }

@@ -65,3 +65,12 @@ inline int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
   for (uint32_t shift = 0; shift < 32; shift += 8) sum += int8_t(x >> shift) * int8_t(y >> shift);
   return sum;
 }
+
+#include "tile_products.h"
+
+// Fails where lanes of the warp are missing.
+inline TileSums tile_products(TileSums sums, SHARED_POINTER(uint32_t) x, SHARED_POINTER(uint32_t) y,
+                              uint32_t stride, uint32_t lane, uint32_t line = __builtin_LINE()) {
+  shuffle_xor(lane, 0, line);
+  return plain_tile_products(sums, x, y, stride, lane);
+}

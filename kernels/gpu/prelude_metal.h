@@ -41,3 +41,10 @@ DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
   for (uint32_t shift = 0; shift < 32; shift += 8) sum += int8_t(x >> shift) * int8_t(y >> shift);
   return sum;
 }
+
+#include "tile_products.h"
+
+DEVICE TileSums tile_products(TileSums sums, SHARED_POINTER(uint32_t) x, SHARED_POINTER(uint32_t) y,
+                              uint32_t stride, uint32_t lane) {
+  return plain_tile_products(sums, x, y, stride, lane);
+}

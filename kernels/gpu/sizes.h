@@ -9,10 +9,16 @@
 
 #define CT_WARP_THREADS 32
 #define CT_BLOCK_THREADS 128  // where a kernel does not say otherwise
+#define CT_TILED_ROWS 16  // from which on linear computes tiles
+#define CT_LINEAR_TILE 16  // rows and outputs of a tile
+#define CT_PACKED_TILE_ROWS 32  // of a tile, when weights are packed
+#define CT_PACKED_TILE_OUTPUTS 64
 #define CT_MOST_HEAD_SIZE 256  // of attention and rotary
 #define CT_ATTENTION_SPAN 32  // entries of a table that a warp reads
 #define CT_DELTA_COLUMNS 16  // of a head's state that a block has
 #define CT_DELTA_MOST_KEYS 256  // of a head
+#define CT_DELTA_CHUNK 32  // tokens of a chunk, at most
+#define CT_DELTA_LONGEST_RECURRENCE 8  // tokens of a segment; longer ones may run in chunks
 
 struct ElementwiseSizes {
   uint64_t out_stride, x_stride, y_stride;
@@ -51,7 +57,7 @@ struct PackedRowsSizes {
 
 struct LinearSizes {
   uint64_t out_stride, x_stride, weight_stride;
-  uint32_t inputs, outputs;
+  uint32_t rows, inputs, outputs;
   uint32_t has_bias;
 };
 
@@ -63,7 +69,7 @@ struct RoundInputSizes {
 struct LinearPackedSizes {
   PackedSizes packed;
   uint64_t out_stride;
-  uint32_t inputs, outputs;
+  uint32_t rows, inputs, outputs;
   uint32_t has_bias;
 };
 
@@ -81,7 +87,8 @@ struct ConvolutionSizes {
 
 struct GatedDeltaSizes {
   uint64_t out_stride, q_stride, k_stride, v_stride, a_stride, b_stride, state_stride;
-  uint32_t key_size, value_size;
+  uint32_t segments, heads, key_size, value_size;
+  uint32_t chunk;  // at most CT_DELTA_CHUNK; 0 runs token by token, always
 };
 
 struct CacheAppendSizes {

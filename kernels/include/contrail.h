@@ -265,8 +265,8 @@ int32_t ct_dynamic_convolution(ct_device* device, ct_tensor* out, ct_tensor* x, 
  * of each head row-major, f32 or bf16, is brought up to date. S is f32 within a call; a bf16 state
  * is rounded (to nearest, ties to even) once, at the end of each segment. chunk: 0 runs the
  * recurrence token by token, always. Otherwise segments of more than 8 tokens run in the chunked
- * matrix form, `chunk` (at most 128) tokens at a time; it differs from the recurrence by rounding.
- */
+ * matrix form, `chunk` (at most 128) tokens at a time, of which a GPU takes 32 at most; it differs
+ * from the recurrence by rounding. */
 int32_t ct_gated_delta(ct_device* device, ct_tensor* out, ct_tensor* q, ct_tensor* k, ct_tensor* v,
                        ct_tensor* a, ct_tensor* b, ct_tensor* a_log, ct_tensor* dt_bias,
                        ct_tensor* state, ct_tensor* segments, ct_tensor* slots, uint32_t chunk);

@@ -141,7 +141,8 @@ function packedLinear(
 function packedLinears(): OperatorCase[] {
   // deno-fmt-ignore
   const sizes = [[1, 64, 1], [1, 128, 33], [2, 64, 16], [3, 192, 31], [4, 64, 17], [5, 128, 32],
-    [6, 64, 48], [7, 1536, 15], [12, 64, 65], [13, 64, 40], [33, 64, 35], [1, 1536, 1537]] as const;
+    [6, 64, 48], [7, 1536, 15], [12, 64, 65], [13, 64, 40], [16, 1536, 16], [33, 64, 35],
+    [45, 704, 70], [1, 1536, 1537]] as const;
   return PACKINGS.flatMap((packing) => [
     ...sizes.map((size) => packedLinear(packing, size, EIGHT_BITS, " exact")),
     ...sizes.slice(0, -1).map((size) =>
@@ -150,7 +151,10 @@ function packedLinears(): OperatorCase[] {
     packedLinear(packing, [3, 64, 35], constant(0), " zeros"),
     packedLinear(packing, [3, 64, 35], NAN_IN_ROW_1, " a NaN"),
     packedLinear(packing, [3, 128, 40], EIGHT_BITS, " packed", { packed: ["x", "out"] }),
-  ]).concat(packedLinear(["q4", 32], [2, 96, 18], EIGHT_BITS, " three groups"));
+  ]).concat(
+    packedLinear(["q4", 32], [2, 96, 18], EIGHT_BITS, " three groups"),
+    packedLinear(["q4", 32], [18, 96, 18], EIGHT_BITS, " three groups"),
+  );
 }
 
 function elementwises(): OperatorCase[] {

@@ -7,46 +7,23 @@ namespace {
 
 constexpr const char* call = "ct_linear";
 
-// Calls body(first row, count) for as many rows at a time as a grid has room for, until it returns
-// false; which is then the result.
-template <typename Body>
-bool for_row_parts(uint32_t rows, const Body& body) {
-  for (uint64_t first = 0; first < rows; first += most_grid) {
-    const uint64_t rest = rows - first;
-    if (!body(first, uint32_t(rest < most_grid ? rest : most_grid))) return false;
-  }
-  return true;
+// Tiles of `rows_each` rows and `outputs_each` outputs: those with the same weights follow each
+// other, so that they find them in a near cache.
+Grid tile_grid(uint32_t rows, uint32_t rows_each, uint32_t outputs, uint32_t outputs_each) {
+  return {blocks_for(rows, rows_each) * blocks_for(outputs, outputs_each), 1, 1, block_threads};
 }
 
-template <typename T>
-KernelBuffer rows_of(Matrix<T> x, uint64_t first, uint32_t count) {
-  x.data += first * x.stride;
-  x.rows = count;
-  return buffer_of(x);
-}
-
-// The codes, scales and sums of codes of x, one after the other.
+// x in 8 bits, and the scales of its groups.
 struct RoundedInput {
-  KernelBuffer codes, scales, sums;
-
-  // Of rows from `first` on, of the `rows` that these are.
-  RoundedInput from(uint64_t first, uint64_t rows) const {
-    return {rest(codes, first, rows), rest(scales, first, rows), rest(sums, first, rows)};
-  }
-
- private:
-  static KernelBuffer rest(const KernelBuffer& all, uint64_t first, uint64_t rows) {
-    const uint64_t skipped = all.bytes / rows * first;
-    return {static_cast<const unsigned char*>(all.data) + skipped, all.bytes - skipped};
-  }
+  KernelBuffer codes, scales;
 };
 
 bool place_rounded(RoundedInput& to, ct_device* device, const LinearArgs& args) {
   const uint64_t codes = uint64_t{args.x.rows} * args.x.columns;
   const uint64_t groups = codes / args.weight.group;
   unsigned char* const memory =
-      static_cast<unsigned char*>(device_scratch(device, call, codes + 8 * groups));
-  to = {{memory, codes}, {memory + codes, 4 * groups}, {memory + codes + 4 * groups, 4 * groups}};
+      static_cast<unsigned char*>(device_scratch(device, call, codes + 4 * groups));
+  to = {{memory, codes}, {memory + codes, 4 * groups}};
   return memory != nullptr;
 }
 
@@ -58,35 +35,35 @@ bool run_packed(ct_device* device, const LinearArgs& args) {
   if (!place_rounded(input, device, args)) return false;
   const uint32_t group_blocks = blocks_for(inputs / weight.group, block_threads / warp_threads);
   const RoundInputSizes rounding = {args.x.stride, inputs, weight.group};
-  const LinearPackedSizes sizes = {packed_sizes(weight), args.out.stride, inputs, outputs,
+  const LinearPackedSizes sizes = {packed_sizes(weight), args.out.stride, rows, inputs, outputs,
                                    args.bias != nullptr};
+  const bool is_tiled = rows >= CT_TILED_ROWS;
+  const Grid grid = is_tiled
+                        ? tile_grid(rows, CT_PACKED_TILE_ROWS, outputs, CT_PACKED_TILE_OUTPUTS)
+                        : Grid{blocks_for(outputs, packed_rows), rows, 1, block_threads};
   return launch_kernel(device, call, Kernel::round_input, {rows, group_blocks, 1, block_threads},
-                       rounding, input.codes, input.scales, input.sums, buffer_of(args.x)) &&
-         for_row_parts(rows, [&](uint64_t first, uint32_t count) {
-           const RoundedInput part = input.from(first, rows);
-           return launch_kernel(device, call, Kernel::linear_packed,
-                                {blocks_for(outputs, packed_rows), count, 1, block_threads}, sizes,
-                                rows_of(args.out, first, count), part.codes, part.scales,
-                                part.sums, packed_buffer(weight), buffer_of(args.bias, outputs));
-         });
+                       rounding, input.codes, input.scales, buffer_of(args.x)) &&
+         launch_kernel(device, call, is_tiled ? Kernel::linear_packed_tile : Kernel::linear_packed,
+                       grid, sizes, buffer_of(args.out), input.codes, input.scales,
+                       packed_buffer(weight), buffer_of(args.bias, outputs));
 }
 
 }  // namespace
 
 bool run_linear(ct_device* device, const LinearArgs& args) {
   if (is_packed(args.weight.type)) return run_packed(device, args);
-  const uint32_t outputs = args.out.columns;
-  const LinearSizes sizes = {args.out.stride, args.x.stride, args.weight.stride, args.x.columns,
-                             outputs, args.bias != nullptr};
-  const Kernel kernel =
-      args.weight.type == CT_BF16 ? Kernel::linear_bf16 : Kernel::linear_f32;
-  return for_row_parts(args.x.rows, [&](uint64_t first, uint32_t count) {
-    return launch_kernel(device, call, kernel,
-                         {blocks_for(outputs, block_threads / warp_threads), count, 1,
-                          block_threads},
-                         sizes, rows_of(args.out, first, count), rows_of(args.x, first, count),
-                         buffer_of(args.weight), buffer_of(args.bias, outputs));
-  });
+  const uint32_t rows = args.x.rows, outputs = args.out.columns;
+  const LinearSizes sizes = {args.out.stride, args.x.stride, args.weight.stride, rows,
+                             args.x.columns,  outputs,       args.bias != nullptr};
+  const bool is_rounded = args.weight.type == CT_BF16;
+  const Kernel few = is_rounded ? Kernel::linear_bf16 : Kernel::linear_f32;
+  const Kernel many = is_rounded ? Kernel::linear_tile_bf16 : Kernel::linear_tile_f32;
+  const bool is_tiled = rows >= CT_TILED_ROWS;
+  const Grid grid =
+      is_tiled ? tile_grid(rows, CT_LINEAR_TILE, outputs, CT_LINEAR_TILE)
+               : Grid{blocks_for(outputs, block_threads / warp_threads), rows, 1, block_threads};
+  return launch_kernel(device, call, is_tiled ? many : few, grid, sizes, buffer_of(args.out),
+                       buffer_of(args.x), buffer_of(args.weight), buffer_of(args.bias, outputs));
 }
 
 }  // namespace ct

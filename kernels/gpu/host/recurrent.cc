@@ -24,25 +24,79 @@ bool run_dynamic_convolution(ct_device* device, const DynamicConvolutionArgs& ar
                        buffer_of(args.x), starts_of(segments), slots_of(segments));
 }
 
-// Every chunk runs as the recurrence does.
+namespace {
+
+constexpr const char* delta_call = "ct_gated_delta";
+
+// What chunks need of the tokens, one after the other; see gated_delta_chunk.h.
+struct DeltaTokens {
+  KernelBuffer queries, keys, solve, read, rates;
+};
+
+bool place_tokens(DeltaTokens& tokens, ct_device* device, const GatedDeltaArgs& args) {
+  const uint64_t heads = uint64_t{args.out.rows} * args.heads, bytes = heads * sizeof(float);
+  const uint64_t vectors = bytes * args.key_size, pairs = bytes * CT_DELTA_CHUNK;
+  unsigned char* next = static_cast<unsigned char*>(
+      device_scratch(device, delta_call, 2 * vectors + 2 * pairs + 4 * bytes));
+  if (!next) return false;
+  const auto place = [&](uint64_t size) {
+    const KernelBuffer buffer = {next, size};
+    next += size;
+    return buffer;
+  };
+  tokens.queries = place(vectors);
+  tokens.keys = place(vectors);
+  tokens.solve = place(pairs);
+  tokens.read = place(pairs);
+  tokens.rates = place(4 * bytes);
+  return true;
+}
+
+// The segments that are long enough.
+bool run_delta_chunks(ct_device* device, const GatedDeltaArgs& args, const GatedDeltaSizes& sizes,
+                      const Grid& columns) {
+  DeltaTokens tokens;
+  if (!place_tokens(tokens, device, args)) return false;
+  const KernelBuffer starts = starts_of(args.segments);
+  const Grid each = {args.out.rows, args.heads, 1, block_threads};
+  const Kernel kernel = args.state.type == CT_BF16 ? Kernel::gated_delta_chunks_bf16
+                                                   : Kernel::gated_delta_chunks_f32;
+  return launch_kernel(device, delta_call, Kernel::delta_tokens, each, sizes, tokens.queries,
+                       tokens.keys, tokens.rates, buffer_of(args.q), buffer_of(args.k),
+                       buffer_of(args.a), buffer_of(args.b), buffer_of(args.a_log, args.heads),
+                       buffer_of(args.dt_bias, args.heads), starts) &&
+         launch_kernel(device, delta_call, Kernel::delta_pairs, each, sizes, tokens.solve,
+                       tokens.read, tokens.rates, tokens.queries, tokens.keys, starts) &&
+         launch_kernel(device, delta_call, kernel, columns, sizes, buffer_of(args.out),
+                       buffer_of(args.v), buffer_of(args.state), tokens.queries, tokens.keys,
+                       tokens.solve, tokens.read, tokens.rates, starts, slots_of(args.segments));
+}
+
+}  // namespace
+
 bool run_gated_delta(ct_device* device, const GatedDeltaArgs& args) {
-  const char* const call = "ct_gated_delta";
   if (args.key_size > CT_DELTA_MOST_KEYS) {
-    return fail("%s: q has %u columns a head; this device takes at most %u", call, args.key_size,
-                CT_DELTA_MOST_KEYS);
+    return fail("%s: q has %u columns a head; this device takes at most %u", delta_call,
+                args.key_size, CT_DELTA_MOST_KEYS);
   }
-  const GatedDeltaSizes sizes = {args.out.stride,   args.q.stride, args.k.stride,
-                                 args.v.stride,     args.a.stride, args.b.stride,
-                                 args.state.stride, args.key_size, args.value_size};
+  const Segments& segments = args.segments;
+  const uint32_t chunk = args.chunk < CT_DELTA_CHUNK ? args.chunk : CT_DELTA_CHUNK;
+  const GatedDeltaSizes sizes = {args.out.stride,   args.q.stride,  args.k.stride, args.v.stride,
+                                 args.a.stride,     args.b.stride,  args.state.stride,
+                                 segments.count,    args.heads,     args.key_size,
+                                 args.value_size,   chunk};
   const Kernel kernel =
       args.state.type == CT_BF16 ? Kernel::gated_delta_bf16 : Kernel::gated_delta_f32;
-  return launch_kernel(device, call, kernel,
-                       {args.segments.count, args.heads,
-                        blocks_for(args.value_size, CT_DELTA_COLUMNS), block_threads},
-                       sizes, buffer_of(args.out), buffer_of(args.q), buffer_of(args.k),
-                       buffer_of(args.v), buffer_of(args.a), buffer_of(args.b),
-                       buffer_of(args.a_log, args.heads), buffer_of(args.dt_bias, args.heads),
-                       buffer_of(args.state), starts_of(args.segments), slots_of(args.segments));
+  const Grid columns = {segments.count, args.heads, blocks_for(args.value_size, CT_DELTA_COLUMNS),
+                        block_threads};
+  // A segment may be as long as the batch.
+  const bool may_chunk = chunk && args.out.rows > CT_DELTA_LONGEST_RECURRENCE;
+  return launch_kernel(device, delta_call, kernel, columns, sizes, buffer_of(args.out),
+                       buffer_of(args.q), buffer_of(args.k), buffer_of(args.v), buffer_of(args.a),
+                       buffer_of(args.b), buffer_of(args.a_log, args.heads),
+                       buffer_of(args.dt_bias, args.heads), buffer_of(args.state),
+                       starts_of(segments), slots_of(segments)) &&
+         (!may_chunk || run_delta_chunks(device, args, sizes, columns));
 }
 
 }  // namespace ct

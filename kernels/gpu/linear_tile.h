@@ -1,0 +1,106 @@
+// linear for many rows: a block has a tile of rows and outputs, and brings what they share into
+// shared memory. Each warp adds up a part of the tile, in the order of linear.h.
+#pragma once
+
+CONSTANT uint32_t tile_size = CT_LINEAR_TILE;
+CONSTANT uint32_t tile_part = 8;  // rows and outputs of a warp
+CONSTANT uint32_t tile_parts = tile_size / tile_part;  // beside each other
+CONSTANT uint32_t tile_columns = block_size;  // that are in shared memory at a time
+static_assert(tile_parts * tile_parts == block_warps, "each warp has a part of the tile");
+
+// Where a block's tile begins, and in it a warp's part.
+struct LinearPlace {
+  uint32_t row, output;
+  uint32_t part_row, part_output;
+};
+
+DEVICE LinearPlace linear_place(uint32_t rows, uint32_t block, uint32_t warp) {
+  const uint32_t tiles = (rows + tile_size - 1) / tile_size;
+  LinearPlace place;
+  place.row = block % tiles * tile_size;
+  place.output = block / tiles * tile_size;
+  place.part_row = warp / tile_parts * tile_part;
+  place.part_output = warp % tile_parts * tile_part;
+  return place;
+}
+
+// Copies a column of tile_size rows from `first` on; after the last row that one again.
+template <typename T>
+DEVICE void fill_tile(SHARED_POINTER(float) tile, GLOBAL(const T) from, uint64_t stride,
+                      uint32_t first, uint32_t rows, uint32_t column) {
+  UNROLL
+  for (uint32_t r = 0; r < tile_size; ++r) {
+    tile[r * tile_columns + column % tile_columns] =
+        to_float(from[lesser(first + r, rows - 1) * stride + column]);
+  }
+}
+
+template <typename T>
+DEVICE void linear_tile(SIZES(LinearSizes) sizes, GLOBAL(float) out, GLOBAL(const float) x,
+                        GLOBAL(const T) weight, GLOBAL(const float) bias,
+                        SHARED_POINTER(float) x_tile, SHARED_POINTER(float) weight_tile,
+                        uint32_t block, uint32_t thread_index) {
+  const uint32_t lane = thread_index % warp_size;
+  const LinearPlace place = linear_place(sizes.rows, block, thread_index / warp_size);
+  float sums[tile_part * tile_part] = {};
+  for (uint32_t first = 0; first < sizes.inputs; first += tile_columns) {
+    const uint32_t columns = lesser(tile_columns, sizes.inputs - first);
+    if (thread_index < columns) {
+      const uint32_t column = first + thread_index;
+      fill_tile(x_tile, x, sizes.x_stride, place.row, sizes.rows, column);
+      fill_tile(weight_tile, weight, sizes.weight_stride, place.output, sizes.outputs, column);
+    }
+    barrier();
+    for (uint32_t c = lane; c < columns; c += warp_size) {
+      float with[tile_part];
+      UNROLL
+      for (uint32_t o = 0; o < tile_part; ++o) {
+        with[o] = weight_tile[(place.part_output + o) * tile_columns + c];
+      }
+      UNROLL
+      for (uint32_t r = 0; r < tile_part; ++r) {
+        const float from = x_tile[(place.part_row + r) * tile_columns + c];
+        UNROLL
+        for (uint32_t o = 0; o < tile_part; ++o) {
+          sums[r * tile_part + o] = multiply_add(from, with[o], sums[r * tile_part + o]);
+        }
+      }
+    }
+    barrier();
+  }
+  // As warp_sum, for all sums at once: each time a lane goes on with one half of them, and the lane
+  // that it exchanges with takes the other. Two are left.
+  UNROLL
+  for (uint32_t step = 1; step < warp_size; step *= 2) {
+    const uint32_t mask = warp_size / 2 / step;
+    UNROLL
+    for (uint32_t i = 0; i < warp_size; ++i) {
+      if (i >= 2 * mask) continue;
+      const bool is_upper = (lane & mask) != 0;
+      const float kept = is_upper ? sums[2 * mask + i] : sums[i];
+      sums[i] = kept + shuffle_xor(is_upper ? sums[i] : sums[2 * mask + i], mask);
+    }
+  }
+  UNROLL
+  for (uint32_t i = 0; i < 2; ++i) {
+    const uint32_t row = place.row + place.part_row + (2 * lane + i) / tile_part;
+    const uint32_t output = place.output + place.part_output + (2 * lane + i) % tile_part;
+    if (row >= sizes.rows || output >= sizes.outputs) continue;
+    const float total = sizes.has_bias ? sums[i] + bias[output] : sums[i];
+    out[row * sizes.out_stride + output] = total;
+  }
+}
+
+KERNEL(linear_tile_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x),
+       BUFFER(2, const float, weight), BUFFER(3, const float, bias)) {
+  SHARED(float, x_tile, tile_size * tile_columns);
+  SHARED(float, weight_tile, tile_size * tile_columns);
+  linear_tile<float>(sizes, out, x, weight, bias, x_tile, weight_tile, BLOCK_X, THREAD);
+}
+
+KERNEL(linear_tile_bf16, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x),
+       BUFFER(2, const bf16, weight), BUFFER(3, const float, bias)) {
+  SHARED(float, x_tile, tile_size * tile_columns);
+  SHARED(float, weight_tile, tile_size * tile_columns);
+  linear_tile<bf16>(sizes, out, x, weight, bias, x_tile, weight_tile, BLOCK_X, THREAD);
+}
