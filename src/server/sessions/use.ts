@@ -43,14 +43,19 @@ export function factsOf(session: Session): SessionFacts {
   return facts(id, bytes, { position, inexactFrom });
 }
 
-/**
- * What an answer says of a session in the store, whoever goes on with it, its latest tokens, as many
- * as are known, and all of it.
- */
+/** A session in the store. */
+export interface StoredSession {
+  readonly facts: SessionFacts;
+  /** Its latest tokens, as many as are known. */
+  readonly tokens: Int32Array;
+  readonly snapshot: Uint8Array<ArrayBuffer>;
+}
+
+/** A session in the store, whoever goes on with it. */
 export async function storedFacts(
   server: ServerContext,
   id: string,
-): Promise<{ facts: SessionFacts; tokens: Int32Array; snapshot: Uint8Array<ArrayBuffer> }> {
+): Promise<StoredSession> {
   const { runtime } = server;
   const snapshot = await translated(server, () => runtime.storedSession(id));
   const known = snapshotFacts(snapshot);
