@@ -171,8 +171,8 @@ export const GPU: readonly Mutation[] = [
   },
   {
     file: "gpu/host/recurrent.cc",
-    find: "{args.out.stride,   args.q.stride, args.k.stride,",
-    replace: "{args.out.stride,   args.k.stride, args.q.stride,",
+    find: "args.q.stride,  args.k.stride, args.v.stride,",
+    replace: "args.k.stride,  args.q.stride, args.v.stride,",
     why: "q and k have each other's strides",
   },
   {
