@@ -117,7 +117,7 @@ const DENSE: readonly Mutation[] = [
     why: "the last vector of a row is written whole",
   },
   {
-    file: "cpu/convert.cc",
+    file: "cpu/file_types.h",
     find: "magnitude < 0x400u",
     replace: "magnitude < 0x3ffu",
     why: "the greatest subnormal of f16 is read as a normal number",

@@ -56,20 +56,20 @@ const CACHES: readonly Mutation[] = [
   },
   {
     file: "cpu/attention.cc",
-    find: "uint64_t{task.kv_head} * args.head_size",
-    replace: "uint64_t{task.first_head % args.kv_heads} * args.head_size",
+    find: "uint64_t{kv} * (args.heads / args.kv_heads) + skipped + i % heads",
+    replace: "uint64_t{skipped + i % heads} * args.kv_heads + kv",
     why: "query heads are grouped by their remainder",
   },
   {
     file: "cpu/attention.cc",
-    find: "1.0f / __builtin_sqrtf(float(args.head_size))",
-    replace: "1.0f / float(args.head_size)",
+    find: "1.0f / __builtin_sqrtf(float(task.args.head_size))",
+    replace: "1.0f / float(task.args.head_size)",
     why: "scores are not divided by the square root",
   },
   {
     file: "cpu/attention_page.h",
-    find: "multiply_add(to.sums[h], factor, sum(total))",
-    replace: "to.sums[h] + sum(total)",
+    find: "multiply_add(to.gathered.sums[h], factor, sum(total))",
+    replace: "to.gathered.sums[h] + sum(total)",
     why: "a greater score does not rescale the sum of earlier weights",
   },
   {
