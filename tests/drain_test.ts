@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { listening, Output, server } from "./cli.ts";
 import { type Json, post } from "./http.ts";
 import { Folder } from "./stores.ts";
@@ -25,6 +25,9 @@ Deno.test("contrail serve is healthy but not ready while it loads its model", as
   assertEquals(await get(`${url}/health`), [200, { status: "ok" }]);
   const [status, { error }] = await get(`${url}/ready`);
   assertEquals([status, error.code], [503, "loading"]);
+  const page = await fetch(url);
+  assertEquals(page.status, 503);
+  assertStringIncludes(await page.text(), '<meta http-equiv="refresh"');
   process.kill("SIGTERM");
   const { code } = await process.status;
   assertEquals(code, 0);
