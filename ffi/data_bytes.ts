@@ -1,17 +1,9 @@
 /**
- * Arrays of what tensors hold.
+ * Checks the arrays that tensors are written from and read into.
  *
  * @module
  */
-import type { Tensor } from "../src/ops.ts";
-
-const ARRAYS = {
-  f32: Float32Array,
-  bf16: Uint16Array,
-  i32: Int32Array,
-  q8: Float32Array,
-  q4: Float32Array,
-} as const;
+import { DATA_ARRAYS, type Tensor } from "../src/ops.ts";
 
 /** Bytes of `data`, when it is of the tensor's type; the library compares its size. */
 export function dataBytes(
@@ -19,9 +11,9 @@ export function dataBytes(
   { type, rows, columns }: Tensor,
   data: Float32Array | Int32Array | Uint16Array,
 ): bigint {
-  if (data instanceof ARRAYS[type]) return BigInt(data.byteLength);
+  if (data instanceof DATA_ARRAYS[type]) return BigInt(data.byteLength);
   throw new TypeError(
     `${what}: data is ${data.constructor.name} but tensor is [${rows}, ${columns}] of ${type}; ` +
-      `pass ${ARRAYS[type].name}`,
+      `pass ${DATA_ARRAYS[type].name}`,
   );
 }

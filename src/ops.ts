@@ -44,6 +44,15 @@ export const ELEMENT_BYTES: Readonly<Record<ElementType | FileElementType, numbe
   f16: 2,
 };
 
+/** Arrays that tensors are written from and read into; bf16 as bits, packed weights as f32. */
+export const DATA_ARRAYS = {
+  f32: Float32Array,
+  bf16: Uint16Array,
+  i32: Int32Array,
+  q8: Float32Array,
+  q4: Float32Array,
+} as const;
+
 /** Tokens in one page of a key or value cache. */
 export const PAGE_TOKENS = 16;
 

@@ -15,19 +15,9 @@ import type { RuntimeOptions } from "../src/options.ts";
 import type { RecordingOps } from "../src/recording.ts";
 import { engineOptions } from "../src/runtime_options.ts";
 import { FABLE, PROMPT_IDS } from "./fable.ts";
+import { PLAIN_SAMPLING } from "./sampling.ts";
 
-const SAMPLING = {
-  temperature: 0.8,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  continues: false,
-  topLogprobs: 0,
-} as const;
+const SAMPLING = { ...PLAIN_SAMPLING, temperature: 0.8 };
 
 /** What a session came to: its tokens, and all its states and logits in a snapshot. */
 interface Outcome {

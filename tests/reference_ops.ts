@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  DATA_ARRAYS,
   ELEMENT_BYTES,
   type ElementType,
   type FilePlace,
@@ -169,20 +170,12 @@ function bytesOf({ file, offset }: FilePlace, from: number, length: number): Uin
   throw new Error(`load: a row ends at ${start + length}, behind ${file.path}`);
 }
 
-const ARRAYS = {
-  f32: Float32Array,
-  bf16: Uint16Array,
-  i32: Int32Array,
-  q8: Float32Array,
-  q4: Float32Array,
-} as const;
-
 function expectData(
   operator: string,
   tensor: ReferenceTensor,
   data: Float32Array | Int32Array | Uint16Array,
 ): void {
-  const wanted = ARRAYS[tensor.type];
+  const wanted = DATA_ARRAYS[tensor.type];
   const size = tensor.rows * tensor.columns;
   if (data instanceof wanted && data.length === size) return;
   throw new Error(

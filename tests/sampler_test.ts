@@ -8,20 +8,9 @@ import {
   type SamplingParameters,
 } from "../src/engine/sampler.ts";
 import { ReferenceOps } from "./reference_ops.ts";
+import { PLAIN_SAMPLING } from "./sampling.ts";
 
-const PLAIN: SamplingParameters = {
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  seed: 7,
-  continues: false,
-  topLogprobs: 0,
-};
+const PLAIN: SamplingParameters = { ...PLAIN_SAMPLING, seed: 7 };
 
 /** Samples `count` tokens from the same logits. */
 function draw(

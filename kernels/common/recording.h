@@ -1,6 +1,11 @@
 // What every backend's recording begins with: the memory that its operators reach, which it holds.
 #pragma once
+#include <stdlib.h>
+
+#include <new>
+
 #include "list.h"
+#include "status.h"
 #include "tensor.h"
 
 struct ct_recording {
@@ -10,6 +15,21 @@ struct ct_recording {
 };
 
 namespace ct {
+
+// A recording of a backend's own kind; null, with the error set, without memory.
+template <typename Recording>
+ct_recording* make_recording() {
+  void* const memory = malloc(sizeof(Recording));
+  if (memory) return new (memory) Recording;
+  set_error("ct_record_begin: out of memory; free some");
+  return nullptr;
+}
+
+template <typename Recording>
+void delete_recording(ct_recording* recording) {
+  static_cast<Recording*>(recording)->~Recording();
+  free(recording);
+}
 
 // Holds a buffer until the recording is freed. False, with the error set, without memory.
 bool hold_buffer(ct_recording* recording, const char* call, ct_buffer* buffer);

@@ -1,10 +1,6 @@
 // Recordings are graphs: what is launched on the stream while it is captured.
-#include <stdlib.h>
-
-#include <new>
-
 #include "../common/backend.h"
-#include "../common/status.h"
+#include "../common/recording.h"
 #include "device.h"
 
 namespace ct {
@@ -22,14 +18,11 @@ const bool can_record = true;
 
 ct_recording* begin_recording(ct_device* device) {
   CudaDevice& self = cuda(device);
-  void* const memory = malloc(sizeof(CudaRecording));
-  if (!memory) {
-    set_error("ct_record_begin: out of memory; free some");
-    return nullptr;
-  }
+  ct_recording* const recording = make_recording<CudaRecording>();
+  if (!recording) return nullptr;
   const int error = self.driver.capture_begin(self.stream, cuda_capture_of_thread);
-  if (error == cuda_success) return new (memory) CudaRecording;
-  free(memory);
+  if (error == cuda_success) return recording;
+  delete_recording<CudaRecording>(recording);
   self.failed("ct_record_begin", error);
   return nullptr;
 }
@@ -63,8 +56,7 @@ void finish_recording(ct_recording* recording) {
 void destroy_recording(ct_recording* recording) {
   CudaDevice& self = cuda(recording->device);
   if (cuda(recording).prepared) self.driver.prepared_destroy(cuda(recording).prepared);
-  cuda(recording).~CudaRecording();
-  free(recording);
+  delete_recording<CudaRecording>(recording);
 }
 
 }  // namespace ct

@@ -1,12 +1,10 @@
 #include "recording.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include <new>
 
 #include "../common/backend.h"
 #include "../common/device.h"
+#include "../common/recording.h"
 #include "../common/status.h"
 #include "../gpu/host/launch_list.h"
 
@@ -33,12 +31,7 @@ EmulatorRecording& emulator(ct_recording* recording) {
 
 const bool can_record = true;
 
-ct_recording* begin_recording(ct_device*) {
-  void* const memory = malloc(sizeof(EmulatorRecording));
-  if (memory) return new (memory) EmulatorRecording;
-  set_error("ct_record_begin: out of memory; free some");
-  return nullptr;
-}
+ct_recording* begin_recording(ct_device*) { return make_recording<EmulatorRecording>(); }
 
 bool end_recording(ct_recording*) { return true; }
 
@@ -59,10 +52,7 @@ bool replay_recording(ct_recording* recording) {
 
 void finish_recording(ct_recording*) {}
 
-void destroy_recording(ct_recording* recording) {
-  emulator(recording).~EmulatorRecording();
-  free(recording);
-}
+void destroy_recording(ct_recording* recording) { delete_recording<EmulatorRecording>(recording); }
 
 bool add_launch(ct_recording* recording, const char* call, const Launch& launch) {
   return emulator(recording).launches.add(call, launch);

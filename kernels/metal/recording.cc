@@ -1,12 +1,8 @@
 // Recordings are lists of launches, which are written into commands anew: Metal has no graphs.
 #include "recording.h"
 
-#include <stdlib.h>
-
-#include <new>
-
 #include "../common/backend.h"
-#include "../common/status.h"
+#include "../common/recording.h"
 #include "../gpu/host/launch_list.h"
 #include "device.h"
 
@@ -23,12 +19,7 @@ MetalRecording& metal(ct_recording* recording) { return *static_cast<MetalRecord
 
 const bool can_record = true;
 
-ct_recording* begin_recording(ct_device*) {
-  void* const memory = malloc(sizeof(MetalRecording));
-  if (memory) return new (memory) MetalRecording;
-  set_error("ct_record_begin: out of memory; free some");
-  return nullptr;
-}
+ct_recording* begin_recording(ct_device*) { return make_recording<MetalRecording>(); }
 
 bool end_recording(ct_recording*) { return true; }
 
@@ -41,10 +32,7 @@ bool replay_recording(ct_recording* recording) {
 // Commands hold the buffers that they use until they are done.
 void finish_recording(ct_recording*) {}
 
-void destroy_recording(ct_recording* recording) {
-  metal(recording).~MetalRecording();
-  free(recording);
-}
+void destroy_recording(ct_recording* recording) { delete_recording<MetalRecording>(recording); }
 
 bool add_launch(ct_recording* recording, const char* call, const Launch& launch) {
   return metal(recording).launches.add(call, launch);

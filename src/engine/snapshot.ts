@@ -4,6 +4,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
+import { DATA_ARRAYS } from "../ops.ts";
 import type { SessionState } from "./session_state.ts";
 import type { StateTensor } from "./slot_state.ts";
 
@@ -45,8 +46,6 @@ interface Header {
 }
 
 type Counts = readonly (readonly [id: number, count: number])[];
-
-const ARRAYS = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array } as const;
 
 /**
  * The snapshot of a session of the model with this fingerprint. An array that is several states at
@@ -197,7 +196,7 @@ function stateOf(header: Header, contents: ReadonlyMap<string, Content>): Sessio
 }
 
 function contentOf({ offset, ...section }: Section, body: Uint8Array<ArrayBuffer>): Content {
-  const elements = ARRAYS[section.type];
+  const elements = DATA_ARRAYS[section.type];
   const size = section.rows * section.columns;
   const start = body.byteOffset + offset;
   // A view where the bytes are aligned, as they are unless they are a part of something else.
