@@ -108,6 +108,9 @@ void packed_tile(Vector (&totals)[rows][blocks * parts], const Packed& weight, u
 template <typename Code, uint32_t rows, uint32_t blocks>
 void packed_outputs(const LinearArgs& args, const Packed& weight, uint32_t block,
                     const Input& input, uint32_t row) {
+  for (uint32_t r = 0; r < rows; ++r) {
+    prefetch_to_write(args.out.row(row + r) + block * packed_rows, blocks * packed_rows);
+  }
   Vector totals[rows][blocks * parts];
   packed_tile<Code, rows, blocks>(totals, weight, block, input, row);
   for (uint32_t i = 0; i < blocks * parts; ++i) {

@@ -23,6 +23,13 @@ CT_ALWAYS_INLINE void prefetch(uintptr_t address) {
   __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
 }
 
+// Asks for the lines that `count` floats will be written to: rows of a result lie so far apart that
+// each is a line which no cache has.
+CT_ALWAYS_INLINE void prefetch_to_write(const float* begin, uint32_t count) {
+  constexpr uint32_t line = 16;
+  for (uint32_t i = 0; i < count; i += line) __builtin_prefetch(begin + i, 1, 2);
+}
+
 // Asks for the lines that hold `bytes` bytes.
 CT_ALWAYS_INLINE void prefetch_bytes(const void* begin, uint64_t bytes) {
   constexpr uint64_t line = 64;
