@@ -23,8 +23,10 @@ constexpr uint32_t packed_tile_rows = lanes == 8 ? 3 : 2, packed_tile_blocks = 1
 constexpr uint32_t packed_single_blocks = 1;
 #endif
 
-// Weights that are worth a task of their own, for one row of x.
-constexpr uint64_t packed_task_bytes = 64 * 1024;
+// Weights that are worth a task of their own, for one row of x. Tasks are as large as so many for
+// each thread allow: what is asked for ahead is of use within a task, as the next one may be another
+// thread's.
+constexpr uint64_t packed_task_bytes = 64 * 1024, packed_thread_tasks = 16;
 
 // What each tile of rows asks for of a later block: where there are several tiles, its share of all
 // of it, and where there is one, so many bytes; the processor sees to the rest.
@@ -163,7 +165,9 @@ bool linear_packed(ThreadPool& pool, const LinearArgs& args) {
   pool.run(rows, [&](uint32_t row, uint32_t) { input.fill(row, args.x.row(row)); });
   const uint64_t blocks = divide_up(weight.rows, packed_rows);
   const uint64_t work = weight.layout.block_bytes() * rows;
-  const uint64_t share = divide_up(packed_task_bytes, work ? work : 1);
+  const uint64_t worth = divide_up(packed_task_bytes, work ? work : 1);
+  const uint64_t even = blocks / (packed_thread_tasks * pool.threads());
+  const uint64_t share = worth > even ? worth : even;
   const uint64_t each = divide_up(share < blocks ? share : blocks, packed_single_blocks) *
                         packed_single_blocks;
   pool.run(uint32_t(divide_up(blocks, each)), [&](uint32_t task, uint32_t) {
