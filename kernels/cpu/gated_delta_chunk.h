@@ -10,6 +10,7 @@
 #pragma once
 #include "gated_delta_inputs.h"
 #include "gated_delta_tiles.h"
+#include "prefetch.h"
 
 namespace ct {
 namespace CT_TARGET {
@@ -124,12 +125,18 @@ struct DeltaColumns {
   uint32_t first, n;
 };
 
-// Rows first ... first + rows - 1 of U.
+// Rows first ... first + rows - 1 of U. Asks for where their outputs go, which is written next, and
+// for their values in the next panel.
 template <uint32_t rows>
 void solve_delta_updates(const DeltaChunk& chunk, const DeltaTask& task,
                          const DeltaColumns& columns, uint32_t first) {
   const float* const keys = chunk.keys + first * chunk.key_stride;
   const float* const solve = chunk.solve + first * chunk.pair_stride;
+  for (uint32_t r = 0; r < rows; ++r) {
+    const uint32_t i = chunk.first + first + r;
+    prefetch_to_write(task.out(i) + columns.first, delta_panel);
+    prefetch_bytes(task.value(i) + columns.first + delta_panel, delta_panel * sizeof(float));
+  }
   DeltaTile<rows> tile{};
   add_product(tile, {keys, chunk.key_stride, 1}, columns.state, delta_panel, task.args.key_size);
   for (uint32_t r = 0; r < rows; ++r) {
@@ -212,9 +219,9 @@ void run_delta_chunks(const DeltaTask& task, float* outside, void* scratch) {
   const uint32_t key_size = task.args.key_size, value_size = task.args.value_size;
   const uint32_t panels = (task.columns + delta_panel - 1) / delta_panel;
   const auto for_state = [&](const auto& body) {
-    for (uint32_t p = 0; p < panels; ++p) {
-      const DeltaColumns columns = delta_columns(chunk, task, p);
-      for (uint32_t k = 0; k < key_size; ++k) {
+    for (uint32_t k = 0; k < key_size; ++k) {
+      for (uint32_t p = 0; p < panels; ++p) {
+        const DeltaColumns columns = delta_columns(chunk, task, p);
         body(columns.state + uint64_t{k} * delta_panel,
              outside + uint64_t{k} * value_size + columns.first, columns.n);
       }
