@@ -14,13 +14,14 @@ namespace ct {
 namespace CT_TARGET {
 
 // Rows of x and blocks of weights that are multiplied together: their sums and totals fill the
-// registers. With one row it is the memory that takes time, and it gives more when more blocks are
+// registers. With few rows it is the memory that takes time, and it gives more when more blocks are
 // read at once.
 #if defined(__AVX512F__)
-constexpr uint32_t packed_tile_rows = 6, packed_tile_blocks = 2, packed_single_blocks = 4;
+constexpr uint32_t packed_tile_rows = 6, packed_tile_blocks = 2;
+constexpr uint32_t packed_few_rows = 3, packed_few_blocks = 4;
 #else
 constexpr uint32_t packed_tile_rows = lanes == 8 ? 3 : 2, packed_tile_blocks = 1;
-constexpr uint32_t packed_single_blocks = 1;
+constexpr uint32_t packed_few_rows = 1, packed_few_blocks = 1;
 #endif
 
 // Weights that are worth a task of their own, for one row of x. Tasks are as large as so many for
@@ -144,9 +145,9 @@ template <typename Code>
 void packed_range(const LinearArgs& args, const Packed& weight, const Input& input,
                   uint32_t begin, uint32_t end) {
   uint32_t block = begin;
-  if (args.x.rows == 1) {
-    for (; end - block >= packed_single_blocks; block += packed_single_blocks) {
-      packed_outputs<Code, 1, packed_single_blocks>(args, weight, block, input, 0);
+  if (args.x.rows <= packed_few_rows) {
+    for (; end - block >= packed_few_blocks; block += packed_few_blocks) {
+      packed_rows_of<Code, packed_few_blocks, packed_few_rows>(args, weight, block, input);
     }
   }
   for (; end - block >= packed_tile_blocks; block += packed_tile_blocks) {
@@ -168,8 +169,8 @@ bool linear_packed(ThreadPool& pool, const LinearArgs& args) {
   const uint64_t worth = divide_up(packed_task_bytes, work ? work : 1);
   const uint64_t even = blocks / (packed_thread_tasks * pool.threads());
   const uint64_t share = worth > even ? worth : even;
-  const uint64_t each = divide_up(share < blocks ? share : blocks, packed_single_blocks) *
-                        packed_single_blocks;
+  const uint64_t each = divide_up(share < blocks ? share : blocks, packed_few_blocks) *
+                        packed_few_blocks;
   pool.run(uint32_t(divide_up(blocks, each)), [&](uint32_t task, uint32_t) {
     const uint64_t begin = task * each, end = blocks - begin < each ? blocks : begin + each;
     packed_range<Code>(args, weight, input, uint32_t(begin), uint32_t(end));
