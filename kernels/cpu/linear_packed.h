@@ -25,7 +25,7 @@ constexpr uint32_t packed_few_rows = 1, packed_few_blocks = 1;
 #endif
 
 // Weights that are worth a task of their own, for one row of x. Tasks are as large as so many for
-// each thread allow: what is asked for ahead is of use within a task, as the next one may be another
+// each thread allow: what is asked for ahead is of use within a task, as the next may be another
 // thread's.
 constexpr uint64_t packed_task_bytes = 64 * 1024, packed_thread_tasks = 16;
 
