@@ -131,7 +131,7 @@ Deno.test("createServer() lets pages of listed origins ask, and no others", asyn
   await closed.body?.cancel();
 });
 
-Deno.test("createServer() lets pages send the headers of OpenAI's client, and read its own", async () => {
+Deno.test("createServer() lets pages send what OpenAI's client adds", async () => {
   await using runtime = await loadFable();
   const app = createServer(runtime, { cors: ["*"] });
   const asked = "authorization,content-type,x-stainless-lang,x-stainless-retry-count";
