@@ -107,6 +107,18 @@ Deno.test("Matchers gives up waiting when the signal is aborted", async () => {
   }
 });
 
+Deno.test("Matchers starts no Worker once it is stopped", async () => {
+  let started = 0;
+  const vocabulary = () => {
+    started++;
+    return VOCABULARY;
+  };
+  const matchers = new Matchers(vocabulary, new Int32Array(new SharedArrayBuffer(4)));
+  matchers.stop();
+  await assertRejects(() => matchers.open('root ::= "b"'), SessionError, "is closed");
+  assertEquals(started, 0);
+});
+
 Deno.test("generate() with a grammar gives the same whatever else is compiled", async () => {
   await using runtime = await loadFable({ sessions: 6 });
   const grammar = Grammar.json({ type: "array", items: { type: "integer" }, maxItems: 30 });

@@ -131,6 +131,23 @@ Deno.test("createServer() lets pages of listed origins ask, and no others", asyn
   await closed.body?.cancel();
 });
 
+Deno.test("createServer() lets pages send what OpenAI's client adds", async () => {
+  await using runtime = await loadFable();
+  const app = createServer(runtime, { cors: ["*"] });
+  const asked = "authorization,content-type,x-stainless-lang,x-stainless-retry-count";
+  const preflight = await app.request(COMPLETIONS, {
+    method: "OPTIONS",
+    headers: { "Origin": "https://a.example", "Access-Control-Request-Headers": asked },
+  });
+  assertEquals(preflight.headers.get("Access-Control-Allow-Headers"), asked);
+  const answer = await app.request("/health", { headers: { "Origin": "https://a.example" } });
+  await answer.body?.cancel();
+  const exposed = answer.headers.get("Access-Control-Expose-Headers")?.split(",") ?? [];
+  for (const name of ["Retry-After", "Session-Position", "Session-Bytes", "Session-Exact"]) {
+    assert(exposed.includes(name), name);
+  }
+});
+
 Deno.test("createServer() does not wait for a body that does not come", async () => {
   await using runtime = await loadFable();
   await using server = new Loopback(createServer(runtime, { idleTimeout: 50 }));

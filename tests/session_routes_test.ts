@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { createServer } from "../src/server/app.ts";
 import { createKey, writeKeys } from "../src/server/operation/api_keys.ts";
 import { MemoryStore } from "../src/store/memory.ts";
+import { Connection } from "./failing_stores.ts";
 import { GREEDY_IDS, loadFable, PROMPT_IDS } from "./fable.ts";
 import { ask, chunks, type Json, post } from "./http.ts";
 import { Folder } from "./stores.ts";
@@ -162,6 +163,19 @@ Deno.test("createServer() lets each key have as many sessions as it may", async 
   assertEquals((await send(1, "DELETE", `/${data[0].id}`)).status, 200);
   assertEquals((await begin(0, "e")).status, 200);
   assertEquals(runtime.activity.open, 0);
+});
+
+Deno.test("POST /v1/sessions keeps no session that the store cannot count", async () => {
+  await using memory = new MemoryStore();
+  const store = new Connection(memory);
+  await using runtime = await loadFable({ sessions: 1, store });
+  const app = createServer(runtime, { sessionsPerKey: 1 });
+  store.fails = true;
+  const failed = await app.request(SESSIONS, post({ id: "a" }));
+  assertEquals(await refusal(failed), "503 store_failed");
+  assertEquals(runtime.activity.open, 0);
+  store.fails = false;
+  assertEquals((await ask(app, SESSIONS, { id: "a" })).id, "a");
 });
 
 Deno.test("two servers go on with one session in turns", async () => {

@@ -69,6 +69,7 @@ export class Matchers {
    * @throws {SessionError} The grammar cannot be compiled.
    */
   async open(grammar: string, signal?: AbortSignal): Promise<MaskShare & Disposable> {
+    this.#expectRunning();
     const opened = this.#find(grammar).place.then(({ matcher, number }) => matcher.open(number));
     if (!signal) return await opened;
     const aborted = Promise.withResolvers<never>();
@@ -91,6 +92,10 @@ export class Matchers {
     for (const matcher of [...this.#matchers, this.#trial]) {
       matcher?.fail(CLOSED);
     }
+  }
+
+  #expectRunning(): void {
+    if (this.#stopped) throw new SessionError("closed", CLOSED);
   }
 
   #find(grammar: string): Compiled {
@@ -129,6 +134,8 @@ export class Matchers {
   }
 
   #start(): MatcherClient {
+    // A grammar may have been tried until just now: nobody would end the Worker.
+    this.#expectRunning();
     this.#known ??= this.#vocabulary();
     const matcher = new MatcherClient(this.#known, this.#engineBell, this.#mostMs, () => {
       this.#matchers.delete(matcher);
@@ -143,7 +150,7 @@ export class Matchers {
   /** Compiles a grammar where nothing is lost when that fails. */
   #try(grammar: string): Promise<void> {
     const trial = this.#trials.then(async () => {
-      if (this.#stopped) throw new SessionError("closed", CLOSED);
+      this.#expectRunning();
       const matcher = this.#trial ??= new MatcherClient(
         TRIAL,
         this.#engineBell,

@@ -186,8 +186,8 @@ function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   return cors({
     origin: origins.includes("*") ? "*" : [...origins],
     allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
-    allowHeaders: ["Authorization", "Content-Type", "Contrail-Resumable", "Last-Event-ID"],
-    exposeHeaders: ["Retry-After"],
+    // Any header: OpenAI's client adds many of its own, such as `X-Stainless-Lang`.
+    exposeHeaders: ["Retry-After", "Session-Position", "Session-Bytes", "Session-Exact"],
     maxAge: 600,
   });
 }

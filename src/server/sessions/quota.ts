@@ -27,12 +27,15 @@ export async function begin(server: ServerContext, open: () => Promise<Session>)
     const own = `${prefix(server)}${server.record.key ?? ""}/`;
     if (await count(store, own) >= most) throw tooMany(most);
     const session = await open();
-    await store.put(own + session.id, NOTHING, { keep: true });
-    // Others may have begun meanwhile.
-    if (await count(store, own) > most) {
+    try {
+      await store.put(own + session.id, NOTHING, { keep: true });
+      // Others may have begun meanwhile.
+      if (await count(store, own) > most) throw tooMany(most);
+    } catch (error) {
+      // Nobody has heard of it, so nobody else would free its slot.
       await session.delete();
       await store.delete(own + session.id);
-      throw tooMany(most);
+      throw error;
     }
     await session.close();
     return session;
