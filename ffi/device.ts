@@ -4,11 +4,15 @@
  * @module
  */
 import type { Backend } from "../kernels/build.ts";
+import { OutOfMemoryError } from "../src/weight_memory.ts";
 import { Buffer } from "./buffer.ts";
 import { cString, type Handle, isUint32, type Library, library, textFrom } from "./library.ts";
 
 /** The header's numbers of what can be measured, in the order of {@linkcode DeviceLimits}. */
 export const LIMIT_NUMBERS = [0, 1, 2] as const;
+
+/** The header's numbers of the kinds of failures. */
+export const STATUS_NUMBERS = { SUCCESS: 0, FAILED: 1, OUT_OF_MEMORY: 2 } as const;
 
 /** Much more than any cache holds. */
 const LIMIT_BYTES = 512 * 2 ** 20;
@@ -102,6 +106,17 @@ export class Device implements Disposable {
   get handle(): Handle {
     if (this.#handle) return this.#handle;
     throw new Error("The device is closed; open another");
+  }
+
+  /**
+   * For `ffi/` alone: the error of the last call that failed, an {@linkcode OutOfMemoryError} where
+   * memory ran out.
+   */
+  lastError(): Error {
+    const error = this.library.lastError();
+    const status = this.library.functions.ct_last_status();
+    if (status !== STATUS_NUMBERS.OUT_OF_MEMORY) return error;
+    return new OutOfMemoryError(error.message, this.bytes);
   }
 
   /**

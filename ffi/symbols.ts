@@ -8,6 +8,7 @@
 export const SYMBOLS = {
   ct_version: { parameters: [], result: "u32" },
   ct_last_error: { parameters: ["buffer", "u32"], result: "u32" },
+  ct_last_status: { parameters: [], result: "u32" },
   ct_instruction_sets: { parameters: ["buffer", "u32"], result: "u32" },
 
   ct_device_open: { parameters: ["buffer", "u32"], result: "pointer" },

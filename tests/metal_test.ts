@@ -24,10 +24,10 @@ const PARTS = ["deno.json", "deno.lock", "ffi", "kernels", "models", "src", "tes
 /** What `failures.ts` prints. */
 const FAILURES = `open: nothing
 described: metal Stand-in GPU
-outOfMemory: ct_buffer_create: out of memory for 4294967296 bytes, the GPU gives at most \
+outOfMemory: full: ct_buffer_create: out of memory for 4294967296 bytes, the GPU gives at most \
 268435456 at once; ask for less or free some
-outOfScratch: ct_attention: out of memory for 2415919104 bytes of scratch, the GPU gives at most \
-268435456 at once; ask for less or free some
+outOfScratch: full: ct_attention: out of memory for 2415919104 bytes of scratch, the GPU gives at \
+most 268435456 at once; ask for less or free some
 tooGreatGrid: nothing
 wrongIndex: what was begun before failed on the GPU: the kernel failed; the kernel launched last \
 was gather_rows_f32 of ct_embedding

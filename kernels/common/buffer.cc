@@ -24,8 +24,8 @@ bool check_map(const ct_file* file) {
 }
 
 void out_of_memory(const char* call, uint64_t bytes) {
-  set_error("%s: out of memory for %llu bytes; ask for less or free some", call,
-            (unsigned long long)bytes);
+  fail_memory("%s: out of memory for %llu bytes; ask for less or free some", call,
+              (unsigned long long)bytes);
 }
 
 // A buffer without memory yet; null, with the error set, without memory for itself.

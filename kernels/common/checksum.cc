@@ -37,7 +37,7 @@ uint64_t checksum(ThreadPool& pool, const unsigned char* data, uint64_t bytes) {
   const uint64_t blocks = bytes / block_bytes + (bytes % block_bytes != 0);
   uint64_t* sums = static_cast<uint64_t*>(pool.shared(blocks * sizeof(uint64_t)));
   if (!sums) {
-    set_error("ct_buffer_checksum: out of memory; free some");
+    fail_memory("ct_buffer_checksum: out of memory; free some");
     return 0;
   }
   pool.run(uint32_t(blocks), [&](uint32_t block, uint32_t) {

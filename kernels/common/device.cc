@@ -51,11 +51,13 @@ using namespace ct;
 
 extern "C" {
 
-uint32_t ct_version(void) { return 4; }
+uint32_t ct_version(void) { return 5; }
 
 uint32_t ct_last_error(char* text, uint32_t capacity) {
   return copy_text(last_error(), text, capacity);
 }
+
+uint32_t ct_last_status(void) { return last_status(); }
 
 uint32_t ct_instruction_sets(char* text, uint32_t capacity) {
   char names[names_bytes];
@@ -82,7 +84,7 @@ ct_device* ct_device_open(const char* instruction_set, uint32_t threads) {
                 instruction_set, names);
       return nullptr;
     case Opening::no_memory:
-      set_error("ct_device_open: out of memory; free some");
+      fail_memory("ct_device_open: out of memory; free some");
       return nullptr;
     case Opening::failed:
       return nullptr;

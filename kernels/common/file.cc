@@ -217,7 +217,7 @@ ct_file* ct_file_open(const char* path) {
   }
   ct_file* file = static_cast<ct_file*>(calloc(1, sizeof(ct_file)));
   if (!file) {
-    set_error("ct_file_open: out of memory; free some");
+    fail_memory("ct_file_open: out of memory; free some");
     return nullptr;
   }
   // Without O_NONBLOCK a pipe in place of a file would hang the caller.

@@ -40,8 +40,8 @@ bool allocate_host_memory(ct_buffer* buffer, const char* call, const char* what)
   const uint64_t bytes = buffer->bytes ? buffer->bytes : 1;
   const bool is_mapped = bytes >= mapped_from;
   if (is_mapped ? !map_memory(buffer) : posix_memalign(&buffer->mapping, alignment, bytes) != 0) {
-    return fail("%s: out of memory for %llu bytes%s; ask for less or free some", call,
-                (unsigned long long)buffer->bytes, what);
+    return fail_memory("%s: out of memory for %llu bytes%s; ask for less or free some", call,
+                       (unsigned long long)buffer->bytes, what);
   }
   if (is_mapped) return true;
   memset(buffer->mapping, 0, bytes);

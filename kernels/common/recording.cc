@@ -36,7 +36,9 @@ bool ct::hold_buffer(ct_recording* recording, const char* call, ct_buffer* buffe
   for (const ct_buffer* held : recording->held) {
     if (held == buffer) return true;
   }
-  if (!recording->held.add(buffer)) return fail("%s: out of memory to record; free some", call);
+  if (!recording->held.add(buffer)) {
+    return fail_memory("%s: out of memory to record; free some", call);
+  }
   buffer->references.fetch_add(1);
   return true;
 }

@@ -21,7 +21,7 @@ template <typename Recording>
 ct_recording* make_recording() {
   void* const memory = malloc(sizeof(Recording));
   if (memory) return new (memory) Recording;
-  set_error("ct_record_begin: out of memory; free some");
+  fail_memory("ct_record_begin: out of memory; free some");
   return nullptr;
 }
 

@@ -55,7 +55,7 @@ bool check_view(const ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_
 ct_tensor* make_tensor(const char* call, const ct_tensor& view) {
   ct_tensor* tensor = static_cast<ct_tensor*>(malloc(sizeof(ct_tensor)));
   if (!tensor) {
-    set_error("%s: out of memory; free some", call);
+    fail_memory("%s: out of memory; free some", call);
     return nullptr;
   }
   *tensor = view;

@@ -97,8 +97,8 @@ unsigned char* CudaDevice::take_staging(uint64_t bytes) {
     void* memory = nullptr;
     const int error = driver.pinned_allocate(&memory, staging_bytes);
     if (error != cuda_success) {
-      set_error("out of memory for %llu bytes to copy through: %s; free some",
-                (unsigned long long)staging_bytes, driver.describe(error).text);
+      fail_memory("out of memory for %llu bytes to copy through: %s; free some",
+                  (unsigned long long)staging_bytes, driver.describe(error).text);
       staging_bytes = 0;
       return nullptr;
     }
@@ -135,10 +135,10 @@ CudaAddress CudaDevice::allocate(const char* call, const char* what, uint64_t by
     failed(asked, error);
     return 0;
   }
-  set_error("%s: out of memory for %llu bytes%s, of %llu the GPU has %llu free; ask for less or "
-            "free some",
-            call, (unsigned long long)bytes, what, (unsigned long long)total,
-            (unsigned long long)free);
+  fail_memory("%s: out of memory for %llu bytes%s, of %llu the GPU has %llu free; ask for less or "
+              "free some",
+              call, (unsigned long long)bytes, what, (unsigned long long)total,
+              (unsigned long long)free);
   return 0;
 }
 

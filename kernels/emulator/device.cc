@@ -111,7 +111,7 @@ namespace {
 // Blocks begin at a random one, too: no kernel may rely on their order.
 bool run_launch(EmulatorDevice& device, const char* call, const Program& program,
                 const Launch& launch) {
-  if (!make_blocks(device)) return fail("%s: out of memory for stacks; free some", call);
+  if (!make_blocks(device)) return fail_memory("%s: out of memory for stacks; free some", call);
   const Grid& grid = launch.grid;
   const uint64_t seed = ++device.launches;
   const uint32_t count = grid.x * grid.y * grid.z;

@@ -60,6 +60,11 @@ typedef struct ct_recording ct_recording;
  * in files. It is the same for every instruction set. */
 #define CT_PACKED_LAYOUT 1u
 
+/* Kinds of failures, for ct_last_status. */
+#define CT_STATUS_SUCCESS 0u
+#define CT_STATUS_FAILED 1u
+#define CT_STATUS_OUT_OF_MEMORY 2u
+
 /* What ct_device_measure measures; `memory` is for the first alone. */
 #define CT_LIMIT_READ 0u
 #define CT_LIMIT_F32 1u
@@ -76,6 +81,11 @@ uint32_t ct_version(void);
 /* Copies the calling thread's last error, UTF-8, NUL-terminated and cut to `capacity` bytes.
  * Returns the bytes of the whole text without its NUL. */
 uint32_t ct_last_error(char* text, uint32_t capacity);
+
+/* Of what kind the calling thread's last failure was, whose text ct_last_error has: so that whoever
+ * can do with less memory knows that it was that, on whichever device. CT_STATUS_SUCCESS where none
+ * of the thread's calls has failed yet. */
+uint32_t ct_last_status(void);
 
 /* Copies the names of the instruction sets that this library holds and this processor has, best
  * first, separated by spaces ("avx2 plain"). Returns as ct_last_error does. */

@@ -142,9 +142,9 @@ Object MetalDevice::allocate(void** data, const char* call, const char* what, ui
     return buffer;
   }
   if (buffer) release(buffer);
-  set_error("%s: out of memory for %llu bytes%s, the GPU gives at most %lu at once; ask for less "
-            "or free some",
-            call, (unsigned long long)bytes, what, send<Count>(device, "maxBufferLength"));
+  fail_memory("%s: out of memory for %llu bytes%s, the GPU gives at most %lu at once; ask for "
+              "less or free some",
+              call, (unsigned long long)bytes, what, send<Count>(device, "maxBufferLength"));
   return nullptr;
 }
 

@@ -6,13 +6,15 @@
  */
 import { Device } from "../../ffi/device.ts";
 import { NativeOps } from "../../ffi/ops.ts";
+import { OutOfMemoryError } from "../../src/weight_memory.ts";
 
-/** What a call that must fail says. */
+/** What a call that must fail says, and whether it says that memory has run out. */
 function saidBy(call: () => unknown): string {
   try {
     call();
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (!(error instanceof Error)) return String(error);
+    return error instanceof OutOfMemoryError ? `full: ${error.message}` : error.message;
   }
   return "nothing";
 }
