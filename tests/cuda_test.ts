@@ -12,6 +12,7 @@ import {
   CHECKS_PASSED,
   failures,
   KERNEL_SOURCES,
+  MAPPED_WEIGHTS,
   ROOT,
   run,
   RUN_CHECKS,
@@ -54,6 +55,11 @@ Deno.test(
 
     await t.step("copies are whole when they are larger than the staging memory", async () => {
       const { code, said } = await run(["tests/gpu_stand_in/large_copies.ts"], { libraries });
+      assertEquals(code, 0, said);
+    });
+
+    await t.step("weights that another device has packed are copied as they are", async () => {
+      const { code, said } = await run([MAPPED_WEIGHTS, "cuda"], { libraries });
       assertEquals(code, 0, said);
     });
 

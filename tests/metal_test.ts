@@ -12,6 +12,7 @@ import {
   CHECKS_PASSED,
   failures,
   KERNEL_SOURCES,
+  MAPPED_WEIGHTS,
   ROOT,
   run,
   RUN_CHECKS,
@@ -86,6 +87,11 @@ Deno.test({
       const { code, said } = await run(RUN_CHECKS, { root });
       assertEquals(code, 0, said);
       assertMatch(said, CHECKS_PASSED);
+    });
+
+    await t.step("weights that another device has packed are mapped", async () => {
+      const { code, said } = await run([MAPPED_WEIGHTS, "metal"], { root });
+      assertEquals(code, 0, said);
     });
 
     await t.step("errors name the kernel, or the bytes that were asked for", async () => {

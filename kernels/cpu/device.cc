@@ -58,7 +58,9 @@ bool map_contents(ct_buffer* buffer, const ct_file* file) {
   return map_host_contents(buffer, file);
 }
 
-const unsigned char* host_bytes(const ct_buffer& buffer, const char*) { return buffer.data; }
+const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t*) {
+  return buffer.data + offset;
+}
 
 bool write_elements(const ct_tensor& tensor, const void* from) {
   write_host_elements(tensor, from);

@@ -7,6 +7,7 @@
 
 #include <new>
 
+#include "../common/checksum.h"
 #include "../common/host_memory.h"
 #include "../common/status.h"
 #include "../gpu/host/host_indices.h"
@@ -139,13 +140,27 @@ void free_memory(ct_buffer* buffer) {
   device.driver.memory_free(address_of(buffer->data));
 }
 
-bool map_contents(ct_buffer*, const ct_file*) {
-  return fail("ct_buffer_map: a CUDA device maps no files yet; load without a cache");
+// A GPU has memory of its own, so the contents are copied to it, which converts nothing.
+bool map_contents(ct_buffer* buffer, const ct_file* file) {
+  CudaDevice& device = cuda(buffer->device);
+  const CudaAddress address = device.allocate("ct_buffer_map", "", file->bytes);
+  if (!address) return false;
+  buffer->data = reinterpret_cast<unsigned char*>(address);
+  for (uint64_t begin = 0; begin < file->bytes; begin += piece_bytes) {
+    const uint64_t part = smaller(piece_bytes, file->bytes - begin);
+    if (!upload(device, address + begin, file->data + begin, part)) {
+      free_memory(buffer);
+      return false;
+    }
+    release_pages(file, file->data + begin, part);
+  }
+  return true;
 }
 
-const unsigned char* host_bytes(const ct_buffer&, const char* call) {
-  fail("%s: the host cannot read a CUDA buffer as it is; load without a cache", call);
-  return nullptr;
+const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t* bytes) {
+  static_assert(piece_bytes % checksum_block == 0);
+  *bytes = smaller(*bytes, piece_bytes);
+  return cuda(buffer.device).copy_down(address_of(buffer.data) + offset, *bytes);
 }
 
 float measure_limit(ct_device*, uint32_t, ct_buffer*) {

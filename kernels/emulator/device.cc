@@ -68,11 +68,12 @@ void free_memory(ct_buffer* buffer) {
 }
 
 bool map_contents(ct_buffer* buffer, const ct_file* file) {
-  buffer->indices_lost = true;  // the host's copy of indices would begin as zeros
   return map_host_contents(buffer, file);
 }
 
-const unsigned char* host_bytes(const ct_buffer& buffer, const char*) { return buffer.data; }
+const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t*) {
+  return buffer.data + offset;
+}
 
 float measure_limit(ct_device*, uint32_t, ct_buffer*) {
   set_error("ct_device_measure: the emulator has no limits; measure another device");

@@ -146,9 +146,10 @@ int32_t ct_recording_free(ct_recording* recording);
 /* Memory on the device, aligned to 256 bytes and zeroed. */
 ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes);
 
-/* Memory that begins as the contents of a file, which is mapped, not copied, and may be closed.
- * What is written to the memory does not reach the file. Whoever cuts the file off meanwhile kills
- * the process; to change it, put another one in its place. */
+/* Memory with the contents of a file, which is mapped, not copied, where the device can read the
+ * host's memory; the file may then be closed. It is only read: calls that would write to it are
+ * refused. Whoever cuts the file off meanwhile kills the process; to change it, put another one in
+ * its place. */
 ct_buffer* ct_buffer_map(ct_device* device, ct_file* file);
 
 /* Copies a buffer's bytes as they are. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/status.h"
 
@@ -145,6 +146,20 @@ Object MetalDevice::allocate(void** data, const char* call, const char* what, ui
   fail_memory("%s: out of memory for %llu bytes%s, the GPU gives at most %lu at once; ask for "
               "less or free some",
               call, (unsigned long long)bytes, what, send<Count>(device, "maxBufferLength"));
+  return nullptr;
+}
+
+Object MetalDevice::wrap_pages(void* pages, uint64_t bytes) {
+  const uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
+  const Count length = (bytes + page - 1) / page * page;
+  const Object none = nullptr;
+  const Object buffer = send<Object>(device, "newBufferWithBytesNoCopy:length:options:deallocator:",
+                                     pages, length, shared_storage, none);
+  if (buffer && memory.add(buffer, pages)) return buffer;
+  if (buffer) release(buffer);
+  set_error("ct_buffer_map: the GPU does not take the %llu bytes of file as they lie, at most %lu "
+            "at once; load without a cache",
+            (unsigned long long)bytes, send<Count>(device, "maxBufferLength"));
   return nullptr;
 }
 

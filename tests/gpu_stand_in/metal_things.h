@@ -35,7 +35,9 @@ struct Thing {
   std::string kind;
   int references = 1;
   std::string text;  // of strings, libraries and functions
-  std::vector<unsigned char> memory;  // of buffers, 16 bytes more to align
+  std::vector<unsigned char> memory;  // of buffers, 256 bytes more to align
+  unsigned char* pages = nullptr;  // of buffers without memory of their own
+  unsigned long bytes = 0;
   std::vector<Thing*> held;  // what must live as long
   std::vector<Dispatch> dispatches;  // of commands
   Dispatch next;  // of an encoder

@@ -28,6 +28,9 @@ export const RUN_CHECKS = [
 /** What it prints at its end. */
 export const CHECKS_PASSED = /\b[1-9]\d passed \(\d+ steps\) \| 0 failed/;
 
+/** Maps weights on the device that is named; says nothing where all is as it should be. */
+export const MAPPED_WEIGHTS = "tests/gpu_stand_in/mapped_weights.ts";
+
 const FLAGS = ["-std=c++17", "-O2", "-fPIC", "-Wall", "-Wextra", "-ffp-contract=off"];
 
 /** A folder in which all of it is made. */
