@@ -81,8 +81,8 @@ ct_buffer* ct::make_buffer(ct_device* device, const char* call, const char* what
 
 bool ct::is_writable(const char* call, const char* operand, const ct_tensor& tensor) {
   if (!tensor.buffer->read_only) return true;
-  return fail("%s: %s is in a mapped file, which is only read; pass a tensor with memory of its own",
-              call, operand);
+  return fail("%s: %s is in a mapped file, which is only read; pass a tensor that is in none", call,
+              operand);
 }
 
 bool ct::keep_for_recording(ct_buffer* buffer, const char* call) {

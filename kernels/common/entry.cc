@@ -142,8 +142,9 @@ int32_t ct_page_scores(ct_device* device, ct_tensor* scores, ct_tensor* q, ct_te
 int32_t ct_select_pages(ct_device* device, ct_tensor* chosen_pages, ct_tensor* chosen_starts,
                         ct_tensor* chosen_shifts, ct_tensor* scores, ct_tensor* pages,
                         ct_tensor* starts, ct_tensor* shifts, uint32_t recent) {
-  return call(
-              {{"chosen_pages", chosen_pages}, {"chosen_starts", chosen_starts}, {"chosen_shifts", chosen_shifts}},
+  return call({{"chosen_pages", chosen_pages},
+               {"chosen_starts", chosen_starts},
+               {"chosen_shifts", chosen_shifts}},
               "ct_select_pages", run_select_pages, check_select_pages, device, Tensor(chosen_pages),
               Tensor(chosen_starts), Tensor(chosen_shifts), Tensor(scores), Tensor(pages),
               Tensor(starts), Tensor(shifts), recent);

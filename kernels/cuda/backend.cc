@@ -128,16 +128,13 @@ bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
   if (!buffer->bytes) return true;
   const int error = device.driver.fill(address, 0, buffer->bytes, device.stream);
   if (error == cuda_success) return true;
-  device.driver.memory_free(address);
+  device.give_back(address, buffer->bytes);
   return device.failed("zeroing memory", error);
 }
 
-// An error of what was begun before shows with the next call that waits.
 void free_memory(ct_buffer* buffer) {
-  CudaDevice& device = cuda(buffer->device);
   free_host_indices(buffer);
-  device.driver.stream_wait(device.stream);
-  device.driver.memory_free(address_of(buffer->data));
+  cuda(buffer->device).give_back(address_of(buffer->data), buffer->bytes);
 }
 
 // A GPU has memory of its own, so the contents are copied to it, which converts nothing.

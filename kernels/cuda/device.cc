@@ -125,7 +125,7 @@ unsigned char* CudaDevice::copy_down(CudaAddress from, uint64_t bytes) {
 
 CudaAddress CudaDevice::allocate(const char* call, const char* what, uint64_t bytes) {
   CudaAddress address = 0;
-  const int error = driver.memory_allocate(&address, bytes ? bytes : 1);
+  const int error = arena.allocate(driver, &address, bytes);
   if (error == cuda_success) return address;
   size_t free = 0, total = 0;
   if (error != cuda_out_of_memory || driver.memory_info(&free, &total) != cuda_success) {
@@ -140,6 +140,14 @@ CudaAddress CudaDevice::allocate(const char* call, const char* what, uint64_t by
               call, (unsigned long long)bytes, what, (unsigned long long)total,
               (unsigned long long)free);
   return 0;
+}
+
+// An error of what was begun before shows with the next call that waits.
+void CudaDevice::give_back(CudaAddress address, uint64_t bytes) {
+  const CudaAddress block = arena.take_back(address, bytes);
+  if (!block) return;
+  driver.stream_wait(stream);
+  driver.memory_free(block);
 }
 
 }  // namespace ct

@@ -3,6 +3,7 @@
 #pragma once
 #include "../common/device.h"
 #include "../gpu/host/launch.h"
+#include "arena.h"
 #include "driver.h"
 
 namespace ct {
@@ -31,10 +32,14 @@ struct CudaDevice : ct_device {
   // the error.
   CudaAddress allocate(const char* call, const char* what, uint64_t bytes);
 
+  // Takes back what allocate() gave; what was begun may still use it.
+  void give_back(CudaAddress address, uint64_t bytes);
+
   // The error of something that was done for `what`; false.
   bool failed(const char* what, int error);
 
   CudaDriver driver{};
+  CudaArena arena;
   int index = 0;
   CudaHandle context = nullptr, stream = nullptr, module = nullptr;
   CudaHandle kernels[uint32_t(Kernel::count)] = {};

@@ -10,11 +10,7 @@ import { NativeOps } from "../../ffi/ops.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { GREEDY_IDS, loadFable, PROMPT_IDS } from "../fable.ts";
 import { Folder } from "../stores.ts";
-
-function expectSame(have: unknown, wanted: unknown): void {
-  const [text, other] = [have, wanted].map((value) => JSON.stringify(value));
-  if (text !== other) throw new Error(`it is ${text}, not ${other}`);
-}
+import { expectSame } from "./expect_same.ts";
 
 async function greedyIds(runtime: Runtime, count: number): Promise<number[]> {
   await using session = await runtime.session();
