@@ -16,6 +16,7 @@ import {
   ROOT,
   run,
   RUN_CHECKS,
+  RUN_MODELS,
   StandIns,
 } from "./gpu_stand_in/stand_ins.ts";
 
@@ -27,7 +28,7 @@ described: sm_86 Stand-in GPU
 outOfMemory: full: ct_buffer_create: out of memory for 4294967296 bytes, of 536870912 the GPU has \
 536870912 free; ask for less or free some
 outOfScratch: full: ct_attention: out of memory for 2415919104 bytes of scratch, of 536870912 the \
-GPU has 469762048 free; ask for less or free some
+GPU has 436207616 free; ask for less or free some
 tooGreatGrid: ct_rms_norm: kernel rms_norm with a grid of 1 by 65536 by 1 failed on the GPU: \
 CUDA_ERROR_INVALID_VALUE (the stand-in refuses)
 wrongIndex: what was begun before failed on the GPU: CUDA_ERROR_ILLEGAL_ADDRESS (the stand-in \
@@ -70,6 +71,17 @@ Deno.test(
 
     await t.step("errors name the kernel, or the bytes that were asked for", async () => {
       assertEquals(await failures("cuda", { libraries }), FAILURES);
+    });
+
+    await t.step("generations go on where the driver refuses their graphs", async () => {
+      const flags = ["-DSTAND_IN_WITHOUT_GRAPHS"];
+      const refusing = [...await standIns.compile([DRIVER], ...flags), ...kernels];
+      const { code, said } = await run(RUN_MODELS, {
+        libraries: await standIns.link(LIBRARY, refusing),
+      });
+      assertEquals(code, 0, said);
+      assertMatch(said, /stand-in: a capture that is spoilt\n/);
+      assertMatch(said, /stand-in: there is no room for a graph\n/);
     });
 
     await t.step("opening says in a sentence why it cannot", async () => {

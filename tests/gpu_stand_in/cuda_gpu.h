@@ -18,7 +18,7 @@ namespace {
 constexpr int success = 0, invalid_value = 1, out_of_memory = 2, no_device = 100,
               invalid_image = 200, invalid_context = 201, invalid_handle = 400, not_found = 500,
               illegal_address = 700,
-              unsupported_in_capture = 900;
+              unsupported_in_capture = 900, capture_invalidated = 901;
 constexpr uint64_t capacity = 512 * 1024 * 1024;
 // Such an address is nobody's on the host: to touch it ends the process.
 constexpr uint64_t device_bit = uint64_t{1} << 62;

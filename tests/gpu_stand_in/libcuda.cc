@@ -1,6 +1,7 @@
 // What stands in for libcuda.so.1: it does what the driver would, in order but as late as the
 // driver may, on memory that the host cannot touch, and refuses what the driver would refuse. Built
-// with STAND_IN_WITHOUT_GPU it is a driver that finds no GPU.
+// with STAND_IN_WITHOUT_GPU it is a driver that finds no GPU, and with STAND_IN_WITHOUT_GRAPHS one that
+// fails to capture or to prepare each graph.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ int cuGetErrorName(int error, const char** text) {
       {invalid_handle, "CUDA_ERROR_INVALID_HANDLE"},
       {not_found, "CUDA_ERROR_NOT_FOUND"},
       {illegal_address, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-      {unsupported_in_capture, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}};
+      {unsupported_in_capture, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
+      {capture_invalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
   const auto found = names.find(error);
   *text = found == names.end() ? nullptr : found->second;
   return *text ? success : invalid_value;
@@ -213,26 +215,37 @@ int cuStreamBeginCapture_v2(void* stream, int mode) {
   return success;
 }
 
+int cuGraphDestroy(void* graph) {
+  if (!gpu().graphs.erase(static_cast<Graph*>(graph))) return invalid_handle;
+  delete static_cast<Graph*>(graph);
+  return success;
+}
+
 int cuStreamEndCapture(void* stream, void** graph) {
   Stream* const on = static_cast<Stream*>(stream);
   if (!gpu().streams.count(on) || !on->capture) return refuse(invalid_value, "there is no capture");
   *graph = on->capture;
   on->capture = nullptr;
+#if defined(STAND_IN_WITHOUT_GRAPHS)
+  static bool fails = false;
+  if ((fails = !fails)) {
+    cuGraphDestroy(*graph);
+    *graph = nullptr;
+    return refuse(capture_invalidated, "a capture that is spoilt");
+  }
+#endif
   return success;
 }
 
 int cuGraphInstantiateWithFlags(void** prepared, void* graph, unsigned long long flags) {
   Graph* const from = static_cast<Graph*>(graph);
   if (!gpu().graphs.count(from) || flags) return refuse(invalid_value, "this is no graph");
+#if defined(STAND_IN_WITHOUT_GRAPHS)
+  return refuse(out_of_memory, "there is no room for a graph");
+#endif
   Graph* const made = new Graph(*from);
   gpu().prepared.insert(made);
   *prepared = made;
-  return success;
-}
-
-int cuGraphDestroy(void* graph) {
-  if (!gpu().graphs.erase(static_cast<Graph*>(graph))) return invalid_handle;
-  delete static_cast<Graph*>(graph);
   return success;
 }
 
