@@ -56,6 +56,7 @@ export interface DeviceOptions {
  * ```
  */
 export class Device implements Disposable {
+  readonly backend: Backend;
   /** Its name; on a GPU what that is called. */
   readonly instructionSet: string;
   readonly threads: number;
@@ -75,13 +76,14 @@ export class Device implements Disposable {
    *
    * @throws {Error} There is no such instruction set, or no such number of threads can be had.
    */
-  static open({ backend, instructionSet = "auto", threads = 0 }: DeviceOptions = {}): Device {
+  static open(options: DeviceOptions = {}): Device {
+    const { backend = "cpu", instructionSet = "auto", threads = 0 } = options;
     if (!isUint32(threads)) {
       throw new RangeError(`threads is ${threads}; pass a whole number, or 0 for all cores`);
     }
     const from = library(backend);
     const handle = from.functions.ct_device_open(cString(instructionSet), threads);
-    return new Device(from, from.made(handle));
+    return new Device(backend, from, from.made(handle));
   }
 
   /** Why no device of a backend can be opened here, in a sentence; nothing where one can. */
@@ -94,8 +96,9 @@ export class Device implements Disposable {
     }
   }
 
-  private constructor(library: Library, handle: Handle) {
+  private constructor(backend: Backend, library: Library, handle: Handle) {
     const { ct_device_describe, ct_device_threads } = library.functions;
+    this.backend = backend;
     this.library = library;
     this.#handle = handle;
     this.instructionSet = textFrom((text, size) => ct_device_describe(handle, text, size));
@@ -119,10 +122,15 @@ export class Device implements Disposable {
     return new OutOfMemoryError(error.message, this.bytes);
   }
 
+  /** Bytes that can still be had of its own memory; `undefined` where it does not tell. */
+  get freeBytes(): number | undefined {
+    return Number(this.library.functions.ct_device_memory(this.handle)) || undefined;
+  }
+
   /**
    * What the device can do at most: see {@linkcode DeviceLimits}. Takes about a second.
    *
-   * @throws {Error} It has no such limits: the emulator has none.
+   * @throws {Error} It is no CPU, which alone tells its limits itself.
    */
   measure(): DeviceLimits {
     const memory = Buffer.create(this, LIMIT_BYTES);

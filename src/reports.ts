@@ -29,6 +29,8 @@ export interface EngineWork {
   readonly milliseconds: number;
   /** Bytes of the states that are kept for prompts that begin alike. */
   readonly keptBytes: number;
+  /** Kernels of the pass that was replayed last; 0 where none was, as on a CPU. */
+  readonly launches: number;
 }
 
 /** How long the calls of an operator took together, for matrix products those with one matrix. */

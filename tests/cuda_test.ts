@@ -25,6 +25,7 @@ const LIBRARY = "libcuda.so.1";
 /** What `failures.ts` prints. */
 const FAILURES = `open: nothing
 described: sm_86 Stand-in GPU
+free: 536870912
 outOfMemory: full: ct_buffer_create: out of memory for 4294967296 bytes, of 536870912 the GPU has \
 536870912 free; ask for less or free some
 outOfScratch: full: ct_attention: out of memory for 2415919104 bytes of scratch, of 536870912 the \

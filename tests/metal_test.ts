@@ -25,6 +25,7 @@ const PARTS = ["deno.json", "deno.lock", "ffi", "kernels", "models", "src", "tes
 /** What `failures.ts` prints. */
 const FAILURES = `open: nothing
 described: metal Stand-in GPU
+free: 536870912
 outOfMemory: full: ct_buffer_create: out of memory for 4294967296 bytes, the GPU gives at most \
 268435456 at once; ask for less or free some
 outOfScratch: full: ct_attention: out of memory for 2415919104 bytes of scratch, the GPU gives at \

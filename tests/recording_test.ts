@@ -55,6 +55,7 @@ class CountingOps {
     this.recorded++;
     const recording = native.record(calls);
     return {
+      launches: recording.launches,
       replay: () => {
         this.replayed++;
         recording.replay();
@@ -148,7 +149,7 @@ class PlainOps implements RecordingOps {
   record(calls: () => void) {
     this.made++;
     this.open++;
-    return { replay: calls, [Symbol.dispose]: () => void this.open-- };
+    return { launches: 1, replay: calls, [Symbol.dispose]: () => void this.open-- };
   }
 }
 

@@ -26,6 +26,9 @@ void destroy_device(ct_device* device);
 bool allocate_memory(ct_buffer* buffer, const char* call, const char* what);
 void free_memory(ct_buffer* buffer);
 
+// What ct_device_memory() tells.
+uint64_t memory_left(ct_device* device);
+
 // Memory for `data` that holds the contents of a whole file and is only read: the file's own pages
 // where the device can read them, and else a copy. False, with the error set, where that fails.
 bool map_contents(ct_buffer* buffer, const ct_file* file);

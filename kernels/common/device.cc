@@ -119,6 +119,11 @@ uint32_t ct_device_threads(ct_device* device) {
   return guard ? device->pool.threads() : 0;
 }
 
+uint64_t ct_device_memory(ct_device* device) {
+  DeviceGuard guard(device, "ct_device_memory", Access::recording_device);
+  return guard ? memory_left(device) : 0;
+}
+
 float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory) {
   DeviceGuard guard(device, "ct_device_measure");
   if (!guard) return -1;

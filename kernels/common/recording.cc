@@ -82,6 +82,13 @@ ct_recording* ct_record_end(ct_device* device) {
   return nullptr;
 }
 
+uint32_t ct_recording_launches(ct_recording* recording) {
+  ct_device* const device = device_of(recording, "ct_recording_launches");
+  if (!device) return 0;
+  DeviceGuard guard(device, "ct_recording_launches", Access::any_device);
+  return guard ? uint32_t(recording->launch_count) : 0;
+}
+
 int32_t ct_recording_replay(ct_recording* recording) {
   ct_device* const device = device_of(recording, "ct_recording_replay");
   if (!device) return -1;

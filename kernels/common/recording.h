@@ -11,6 +11,7 @@
 struct ct_recording {
   ct_device* device = nullptr;
   ct::List<ct_buffer*> held;  // each once, with a reference
+  uint64_t launch_count = 0;  // of kernels
   bool failed = false;  // a call failed, so that something is missing in it
 };
 

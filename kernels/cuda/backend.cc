@@ -137,6 +137,11 @@ void free_memory(ct_buffer* buffer) {
   cuda(buffer->device).give_back(address_of(buffer->data), buffer->bytes);
 }
 
+uint64_t memory_left(ct_device* device) {
+  size_t left = 0, total = 0;
+  return cuda(device).driver.memory_info(&left, &total) == cuda_success ? left : 0;
+}
+
 // A GPU has memory of its own, so the contents are copied to it, which converts nothing.
 bool map_contents(ct_buffer* buffer, const ct_file* file) {
   CudaDevice& device = cuda(buffer->device);
@@ -161,7 +166,7 @@ const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_
 }
 
 float measure_limit(ct_device*, uint32_t, ct_buffer*) {
-  fail("ct_device_measure: a CUDA device is not measured here; run deno task bench:gpu");
+  fail("ct_device_measure: this device tells no limits; time its operators");
   return -1;
 }
 

@@ -107,11 +107,15 @@ uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity);
 /* Threads that operators run on. */
 uint32_t ct_device_threads(ct_device* device);
 
+/* Bytes that can still be had of the device's own memory; 0 where it does not tell, or on failure.
+ */
+uint64_t ct_device_memory(ct_device* device);
+
 /* What the device can do at most, to hold other measurements against, the best of several runs of
  * some milliseconds: bytes read from `memory`, which is overwritten and should be larger than any
  * cache, in GB/s; multiply-adds in f32, with which bf16 is multiplied, too, and the products of
- * packed weights, both in 10^9 operations a second, of which a multiply-add is two. -1 on failure.
- */
+ * packed weights, both in 10^9 operations a second, of which a multiply-add is two. -1 on failure,
+ * also where there is no such measurement: a GPU has none. */
 float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory);
 
 /* ---- recordings ------------------------------------------------------------------------------ */
@@ -137,6 +141,9 @@ int32_t ct_record_begin(ct_device* device);
 
 /* What was called since ct_record_begin. */
 ct_recording* ct_record_end(ct_device* device);
+
+/* Kernels that a replay launches; 0 on failure. */
+uint32_t ct_recording_launches(ct_recording* recording);
 
 int32_t ct_recording_replay(ct_recording* recording);
 int32_t ct_recording_free(ct_recording* recording);

@@ -50,6 +50,14 @@ void free_memory(ct_buffer* buffer) {
   free_host_memory(buffer);
 }
 
+// What the system advises to use at most, without what this program has in use.
+uint64_t memory_left(ct_device* device) {
+  const Object gpu = metal(device).device;
+  const uint64_t most = send<uint64_t>(gpu, "recommendedMaxWorkingSetSize");
+  const uint64_t used = send<Count>(gpu, "currentAllocatedSize");
+  return used < most ? most - used : 0;
+}
+
 bool map_contents(ct_buffer* buffer, const ct_file* file) {
   if (!map_host_contents(buffer, file)) return false;
   const Object pages = metal(buffer->device).wrap_pages(buffer->data, buffer->bytes);
@@ -66,7 +74,7 @@ const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_
 }
 
 float measure_limit(ct_device*, uint32_t, ct_buffer*) {
-  fail("ct_device_measure: a Metal device is not measured here; run deno task bench:gpu");
+  fail("ct_device_measure: this device tells no limits; time its operators");
   return -1;
 }
 

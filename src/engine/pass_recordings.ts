@@ -26,6 +26,8 @@ export class PassRecordings<Result> implements Disposable {
   readonly #ops: RecordingOps;
   /** By shape, the one that was needed last at the end. */
   readonly #known = new Map<string, Known<Result>>();
+  /** Kernels of the pass that was replayed last; 0 where none was. */
+  launches = 0;
 
   constructor(ops: RecordingOps) {
     this.#ops = ops;
@@ -52,6 +54,7 @@ export class PassRecordings<Result> implements Disposable {
     if (recording === "refused") return { result: calls(), recording };
     try {
       recording.replay();
+      this.launches = recording.launches;
     } catch (error) {
       recording[Symbol.dispose]();
       throw error;

@@ -89,6 +89,7 @@ if (import.meta.main) {
   if (opened === "nothing") {
     using device = Device.open({ backend });
     console.log(`described: ${device.instructionSet}`);
+    console.log(`free: ${device.freeBytes}`);
   }
   // Each on a device of its own: a GPU does not get over a kernel that failed.
   const all = [outOfMemory, outOfScratch, tooGreatGrid, wrongIndex, wrongIndexReplayed];

@@ -1,7 +1,7 @@
 // What stands in for libcuda.so.1: it does what the driver would, in order but as late as the
 // driver may, on memory that the host cannot touch, and refuses what the driver would refuse. Built
-// with STAND_IN_WITHOUT_GPU it is a driver that finds no GPU, and with STAND_IN_WITHOUT_GRAPHS one that
-// fails to capture or to prepare each graph.
+// with STAND_IN_WITHOUT_GPU it is a driver that finds no GPU, and with STAND_IN_WITHOUT_GRAPHS one
+// that fails to capture or to prepare each graph.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

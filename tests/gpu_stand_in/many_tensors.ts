@@ -11,16 +11,6 @@ import { expectSame } from "./expect_same.ts";
 
 const MIB = 2 ** 20;
 
-/** Bytes that the driver still has, as an error tells. */
-function freeBytes(ops: NativeOps): number {
-  try {
-    ops.tensor("f32", 1024, MIB)[Symbol.dispose]();
-  } catch (error) {
-    return Number((error as Error).message.match(/ has (\d+) free/)![1]);
-  }
-  throw new Error("there are 4 GiB");
-}
-
 function tensors(ops: NativeOps, count: number, columns: number): Tensor[] {
   return Array.from({ length: count }, () => ops.tensor("f32", 1, columns));
 }
@@ -36,9 +26,10 @@ function dispose(all: readonly Tensor[]): void {
 }
 
 /** Small tensors share a block; each has bytes of its own, zeros at first, also where one was. */
-function checkSharing(ops: NativeOps, all: number): void {
+function checkSharing(device: Device, all: number): void {
+  const ops = new NativeOps(device);
   const many = tensors(ops, 300, 70);
-  expectSame(freeBytes(ops), all - 64 * MIB);
+  expectSame(device.freeBytes, all - 64 * MIB);
   for (const [i, tensor] of many.entries()) ops.write(tensor, new Float32Array(70).fill(i + 1));
   const last = many.pop()!;
   last[Symbol.dispose]();
@@ -49,28 +40,29 @@ function checkSharing(ops: NativeOps, all: number): void {
     expectSame(valuesOf(ops, tensor), Array(70).fill(i + (i < 100 ? 1 : 2)));
   }
   dispose([again!, ...many.splice(1)]);
-  expectSame(freeBytes(ops), all - 64 * MIB); // one is left
+  expectSame(device.freeBytes, all - 64 * MIB); // one is left
   dispose(many);
-  expectSame(freeBytes(ops), all);
+  expectSame(device.freeBytes, all);
 }
 
 /** Large tensors stand alone; where there is no room for a block, there is for a small one. */
-function checkLimits(ops: NativeOps, all: number): void {
+function checkLimits(device: Device, all: number): void {
+  const ops = new NativeOps(device);
   const large = tensors(ops, 2, 50 * MIB);
-  expectSame(freeBytes(ops), all - 400 * MIB);
+  expectSame(device.freeBytes, all - 400 * MIB);
   const block = tensors(ops, 4, 4 * MIB - 64); // of nearly 16 MiB
-  expectSame(freeBytes(ops), all - 464 * MIB);
+  expectSame(device.freeBytes, all - 464 * MIB);
   const more = tensors(ops, 2, 3 * MIB);
-  expectSame(freeBytes(ops), all - 488 * MIB);
+  expectSame(device.freeBytes, all - 488 * MIB);
   dispose([...more, ...block, ...large]);
-  expectSame(freeBytes(ops), all);
+  expectSame(device.freeBytes, all);
 }
 
 if (import.meta.main) {
   using device = Device.open({ backend: "cuda" });
-  const ops = new NativeOps(device);
-  const all = freeBytes(ops);
-  checkSharing(ops, all);
-  checkLimits(ops, all);
-  expectSame(ops.bytes, 0);
+  const all = device.freeBytes!;
+  expectSame(all, 512 * MIB);
+  checkSharing(device, all);
+  checkLimits(device, all);
+  expectSame(device.bytes, 0);
 }

@@ -26,6 +26,8 @@ Thing* new_queue(Thing*, Name) { return make("queue"); }
 Thing* new_options(Thing*, Name) { return make("options"); }
 void set_fast_math(Thing* self, Name, signed char fast) { self->ended = !fast; }
 Count most_bytes(Thing*, Name) { return 1ul << 28; }
+uint64_t working_set(Thing*, Name) { return 1ul << 29; }
+Count allocated_bytes(Thing*, Name) { return allocated; }
 
 Thing* new_library(Thing*, Name, Thing* source, Thing* options, Thing**) {
   if (!options->ended) refuse("kernels are compiled with fast mathematics");
@@ -59,6 +61,7 @@ Thing* new_buffer(Thing*, Name, Count bytes, Count options) {
   Thing* const made = make("buffer");
   made->memory.assign(bytes + 256, 0xff);
   made->bytes = bytes;
+  allocated += bytes;
   return made;
 }
 Thing* new_buffer_of_pages(Thing*, Name, unsigned char* pages, Count bytes, Count options,
@@ -72,6 +75,7 @@ Thing* new_buffer_of_pages(Thing*, Name, unsigned char* pages, Count bytes, Coun
   Thing* const made = make("buffer");
   made->pages = pages;
   made->bytes = bytes;
+  allocated += bytes;
   return made;
 }
 unsigned char* contents(Thing* self, Name) {
@@ -175,6 +179,8 @@ void* find_method(Thing* self, Name selector) {
         {"newComputePipelineStateWithFunction:error:", method(new_pipeline)},
         {"newBufferWithLength:options:", method(new_buffer)},
         {"newBufferWithBytesNoCopy:length:options:deallocator:", method(new_buffer_of_pages)},
+        {"recommendedMaxWorkingSetSize", method(working_set)},
+        {"currentAllocatedSize", method(allocated_bytes)},
         {"maxBufferLength", method(most_bytes)}}},
       {"library", {{"newFunctionWithName:", method(new_function)}}},
       {"function", {}},

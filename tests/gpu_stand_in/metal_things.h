@@ -46,6 +46,7 @@ struct Thing {
 };
 
 int live = 0, devices = 0;
+unsigned long allocated = 0;  // bytes of all buffers
 std::vector<std::vector<Thing*>> pools;
 std::vector<Thing*> waiting;  // commands, committed and not yet run
 
@@ -59,6 +60,7 @@ Thing* make(const char* kind) {
 void give_up(Thing* thing) {
   if (--thing->references) return;
   for (Thing* const held : thing->held) give_up(held);
+  allocated -= thing->bytes;
   if (thing->kind == "device") --devices;
   if (--live && thing->kind == "device" && !devices && pools.empty()) {
     refuse("a device is given up before what was made on it");
