@@ -132,12 +132,8 @@ export async function benchmark(
 }
 
 /** Measures what the model runs on, while it does nothing. */
-function limitsOf({ backend: { name, instructionSet, threads }, config }: Runtime): Limits {
-  const isCpu = name === "cpu";
-  using device = Device.open({
-    backend: name,
-    ...(isCpu ? { instructionSet, threads } : {}),
-  });
+function limitsOf({ backend: { name, openedAs, threads }, config }: Runtime): Limits {
+  using device = Device.open({ backend: name, instructionSet: openedAs, threads });
   return machineLimits(device, config);
 }
 

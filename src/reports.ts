@@ -49,6 +49,8 @@ export interface BackendReport {
   readonly name: Backend;
   /** Path of the library. */
   readonly library: string;
+  /** What it was opened as: an instruction set, `auto`, or one of several GPUs as `cuda:1`. */
+  readonly openedAs: string;
   /** That its kernels use, such as `avx2`. */
   readonly instructionSet: string;
   /** That share the work. */

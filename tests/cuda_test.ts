@@ -65,6 +65,11 @@ Deno.test(
       assertEquals(code, 0, said);
     });
 
+    await t.step("each of several GPUs is found by its number", async () => {
+      const { code, said } = await run(["tests/gpu_stand_in/second_gpu.ts"], { libraries });
+      assertEquals(code, 0, said);
+    });
+
     await t.step("weights that another device has packed are copied as they are", async () => {
       const { code, said } = await run([MAPPED_WEIGHTS, "cuda"], { libraries });
       assertEquals(code, 0, said);

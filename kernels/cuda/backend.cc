@@ -18,6 +18,7 @@ namespace ct {
 namespace {
 
 constexpr uint64_t piece_bytes = 8 * 1024 * 1024;
+constexpr unsigned long most_gpus = 1000;
 
 uint64_t smaller(uint64_t x, uint64_t y) { return x < y ? x : y; }
 
@@ -45,6 +46,16 @@ struct Layout {
     return uint32_t(smaller(units, most ? most : 1));
   }
 };
+
+// Which GPU a name means: "auto" and "cuda" the first, "cuda:1" the second.
+bool find_ordinal(int* ordinal, const char* name) {
+  if (!strcmp(name, "auto") || !strcmp(name, "cuda")) return true;
+  char* end = nullptr;
+  const bool has_number = !strncmp(name, "cuda:", 5) && name[5] >= '0' && name[5] <= '9';
+  const unsigned long number = has_number ? strtoul(name + 5, &end, 10) : 0;
+  *ordinal = int(number);
+  return has_number && !*end && number < most_gpus;
+}
 
 bool upload(CudaDevice& device, CudaAddress to, const void* from, uint64_t bytes) {
   const unsigned char* const data = static_cast<const unsigned char*>(from);
@@ -105,12 +116,13 @@ bool fill_rows(CudaDevice& device, const Typed& out, const Fill& fill) {
 void list_instruction_sets(char (&names)[names_bytes]) { strcpy(names, "cuda"); }
 
 Opening make_device(ct_device** device, const char* instruction_set) {
-  if (strcmp(instruction_set, "auto") && strcmp(instruction_set, "cuda")) return Opening::unknown;
+  int ordinal = 0;
+  if (!find_ordinal(&ordinal, instruction_set)) return Opening::unknown;
   void* const memory = malloc(sizeof(CudaDevice));
   if (!memory) return Opening::no_memory;
   CudaDevice* const made = new (memory) CudaDevice;
   *device = made;
-  if (made->open()) return Opening::made;
+  if (made->open(ordinal)) return Opening::made;
   destroy_device(made);
   return Opening::failed;
 }

@@ -28,11 +28,20 @@ bool CudaDevice::failed(const char* what, int error) {
               last_kernel, last_call);
 }
 
-bool CudaDevice::open() { return driver.open() && open_context() && load_kernels(); }
+bool CudaDevice::open(int ordinal) {
+  return driver.open() && open_context(ordinal) && load_kernels();
+}
 
-bool CudaDevice::open_context() {
+bool CudaDevice::open_context(int ordinal) {
+  int count = 0;
   int error = driver.init(0);
-  if (error == cuda_success) error = driver.device_get(&index, 0);
+  if (error == cuda_success) error = driver.device_count(&count);
+  if (error == cuda_success && count && ordinal >= count) {
+    return fail("ct_device_open: instruction_set is \"cuda:%d\" but the NVIDIA driver shows %d; "
+                "pass a number from 0 to %d",
+                ordinal, count, count - 1);
+  }
+  if (error == cuda_success) error = driver.device_get(&index, ordinal);
   if (error != cuda_success) {
     return fail("ct_device_open: the NVIDIA driver shows no GPU: %s; use another device",
                 driver.describe(error).text);

@@ -9,9 +9,9 @@
 namespace ct {
 
 struct CudaDevice : ct_device {
-  // Opens the first GPU that the driver shows. False, with the error set, where there is none or it
-  // cannot run the kernels.
-  bool open();
+  // Opens one of the GPUs that the driver shows, the first being 0. False, with the error set, where
+  // there is none or it cannot run the kernels.
+  bool open(int ordinal);
   ~CudaDevice();
 
   // Waits for all that was begun. False, with the error set, where some of it failed.
@@ -50,7 +50,7 @@ struct CudaDevice : ct_device {
   const char *last_call = nullptr, *last_kernel = nullptr;
 
  private:
-  bool open_context();
+  bool open_context(int ordinal);
   bool load_kernels();
 };
 

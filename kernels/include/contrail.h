@@ -94,7 +94,8 @@ uint32_t ct_instruction_sets(char* text, uint32_t capacity);
 /* ---- device ---------------------------------------------------------------------------------- */
 
 /* Opens a device with `threads` threads, the caller's included (0: the machine's physical cores).
- * instruction_set: "auto", or a name from ct_instruction_sets(). */
+ * instruction_set: "auto", or a name from ct_instruction_sets(); where a machine has several GPUs
+ * "cuda:1" is the second, and "auto" the first. */
 ct_device* ct_device_open(const char* instruction_set, uint32_t threads);
 
 /* Stops the threads. The device is released when the last buffer made on it is freed. */

@@ -19,6 +19,9 @@ constexpr int success = 0, invalid_value = 1, out_of_memory = 2, no_device = 100
               invalid_image = 200, invalid_context = 201, invalid_handle = 400, not_found = 500,
               illegal_address = 700,
               unsupported_in_capture = 900, capture_invalidated = 901;
+// There are two, which share all that one has.
+constexpr int first_device = 7;
+bool is_device(int device) { return device == first_device || device == first_device + 1; }
 constexpr uint64_t capacity = 512 * 1024 * 1024;
 // Such an address is nobody's on the host: to touch it ends the process.
 constexpr uint64_t device_bit = uint64_t{1} << 62;

@@ -40,31 +40,36 @@ int cuGetErrorString(int error, const char** text) {
   return success;
 }
 
+int cuDeviceGetCount(int* count) {
+  *count = 2;
+  return success;
+}
+
 int cuDeviceGet(int* device, int index) {
-  *device = 7;
-  return index ? invalid_value : success;
+  *device = first_device + index;
+  return index < 0 || index > 1 ? invalid_value : success;
 }
 
 int cuDeviceGetName(char* text, int size, int device) {
-  snprintf(text, size_t(size), "Stand-in GPU");
-  return device == 7 ? success : invalid_value;
+  snprintf(text, size_t(size), device == first_device ? "Stand-in GPU" : "Other GPU");
+  return is_device(device) ? success : invalid_value;
 }
 
 int cuDeviceGetAttribute(int* value, int attribute, int device) {
-  if (device != 7 || (attribute != 75 && attribute != 76)) return invalid_value;
+  if (!is_device(device) || (attribute != 75 && attribute != 76)) return invalid_value;
   *value = attribute == 75 ? 8 : 6;
   return success;
 }
 
 int cuDevicePrimaryCtxRetain(void** context, int device) {
-  if (device != 7) return invalid_value;
+  if (!is_device(device)) return invalid_value;
   ++gpu().contexts;
   *context = &context_object;
   return success;
 }
 
 int cuDevicePrimaryCtxRelease_v2(int device) {
-  if (device != 7 || !gpu().contexts) return invalid_context;
+  if (!is_device(device) || !gpu().contexts) return invalid_context;
   if (--gpu().contexts) return success;
   const Gpu& all = gpu();
   if (all.memory.size() + all.pinned.size() + all.streams.size() + all.modules.size() +
