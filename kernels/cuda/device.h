@@ -9,8 +9,8 @@
 namespace ct {
 
 struct CudaDevice : ct_device {
-  // Opens one of the GPUs that the driver shows, the first being 0. False, with the error set, where
-  // there is none or it cannot run the kernels.
+  // Opens one of the GPUs that the driver shows, which are numbered from 0. False, with the error
+  // set, where there is none or it cannot run the kernels.
   bool open(int ordinal);
   ~CudaDevice();
 

@@ -19,19 +19,8 @@ int cuInit(unsigned flags) {
 }
 
 int cuGetErrorName(int error, const char** text) {
-  static const std::map<int, const char*> names = {
-      {invalid_value, "CUDA_ERROR_INVALID_VALUE"},
-      {out_of_memory, "CUDA_ERROR_OUT_OF_MEMORY"},
-      {no_device, "CUDA_ERROR_NO_DEVICE"},
-      {invalid_image, "CUDA_ERROR_INVALID_IMAGE"},
-      {invalid_context, "CUDA_ERROR_INVALID_CONTEXT"},
-      {invalid_handle, "CUDA_ERROR_INVALID_HANDLE"},
-      {not_found, "CUDA_ERROR_NOT_FOUND"},
-      {illegal_address, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-      {unsupported_in_capture, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
-      {capture_invalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
-  const auto found = names.find(error);
-  *text = found == names.end() ? nullptr : found->second;
+  const auto found = error_names.find(error);
+  *text = found == error_names.end() ? nullptr : found->second;
   return *text ? success : invalid_value;
 }
 
