@@ -1,13 +1,20 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Buffer } from "../ffi/buffer.ts";
 import { Device } from "../ffi/device.ts";
+import { NativeFile } from "../ffi/file.ts";
 import { NativeOps } from "../ffi/ops.ts";
+import { NativeTensor } from "../ffi/tensor.ts";
 import { readJson } from "../src/checkpoint/read_json.ts";
 import { parseConfig } from "../src/config.ts";
 import { loadWeights } from "../src/engine/load_weights.ts";
 import type { EngineOptions, ModelSource } from "../src/protocol.ts";
+import type { ElementType } from "../src/ops.ts";
+import { OPERANDS, type OperatorName, snakeCase } from "./cases/case.ts";
 import { openFiles } from "./checkpoints.ts";
 import { contrailWith } from "./cli.ts";
 import { FABLE, GREEDY_IDS, loadFable, PROMPT_IDS } from "./fable.ts";
+import { validCall } from "./operator_checks/valid_calls.ts";
+import { call, FramedTensors, inputsOf, resultsOf } from "./run_case.ts";
 import { Folder } from "./stores.ts";
 
 const CONFIG = parseConfig(readJson(`${FABLE}/config.json`), "config.json");
@@ -182,6 +189,30 @@ Deno.test("NativeMemory is only read, and stays until its last tensor goes", asy
   assertEquals(read, numbers);
   assertEquals(ops.bytes, 16);
   tensor[Symbol.dispose]();
+  assertEquals(ops.bytes, 0);
+});
+
+Deno.test("every operator refuses to write to what is in a mapped file", async () => {
+  await using folder = new Folder();
+  const path = `${folder.path}/zeros`;
+  Deno.writeFileSync(path, new Uint8Array(2 ** 16));
+  using device = Device.open({ threads: 1 });
+  const ops = new NativeOps(device);
+  using file = ops.openFile(path);
+  const memory = Buffer.map(device, NativeFile.handleOf(file), file.bytes);
+  memory.retain();
+  for (const operator of Object.keys(OPERANDS) as OperatorName[]) {
+    const test = validCall(operator);
+    using framed = new FramedTensors(ops, test, inputsOf(test), "dense");
+    for (const [name, { type, rows, columns }] of resultsOf(test)) {
+      const view = { type: type as ElementType, offset: 0, rows, columns, stride: columns };
+      using mapped = NativeTensor.at(memory, view);
+      const tensors = new Map(framed.tensors).set(name, mapped);
+      const message = `${snakeCase(operator)}: ${snakeCase(name)} is in a mapped file`;
+      assertThrows(() => call(ops, test, tensors), Error, message);
+    }
+  }
+  memory.release();
   assertEquals(ops.bytes, 0);
 });
 

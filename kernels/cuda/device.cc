@@ -106,8 +106,12 @@ unsigned char* CudaDevice::take_staging(uint64_t bytes) {
     void* memory = nullptr;
     const int error = driver.pinned_allocate(&memory, staging_bytes);
     if (error != cuda_success) {
-      fail_memory("out of memory for %llu bytes to copy through: %s; free some",
-                  (unsigned long long)staging_bytes, driver.describe(error).text);
+      if (error == cuda_out_of_memory) {
+        fail_memory("out of memory for %llu bytes of the host's to copy through; free some",
+                    (unsigned long long)staging_bytes);
+      } else {
+        failed("asking for memory to copy through", error);
+      }
       staging_bytes = 0;
       return nullptr;
     }

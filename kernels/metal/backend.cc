@@ -50,13 +50,7 @@ void free_memory(ct_buffer* buffer) {
   free_host_memory(buffer);
 }
 
-// What the system advises to use at most, without what this program has in use.
-uint64_t memory_left(ct_device* device) {
-  const Object gpu = metal(device).device;
-  const uint64_t most = send<uint64_t>(gpu, "recommendedMaxWorkingSetSize");
-  const uint64_t used = send<Count>(gpu, "currentAllocatedSize");
-  return used < most ? most - used : 0;
-}
+uint64_t memory_left(ct_device* device) { return metal(device).bytes_left(); }
 
 bool map_contents(ct_buffer* buffer, const ct_file* file) {
   if (!map_host_contents(buffer, file)) return false;

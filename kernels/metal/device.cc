@@ -132,6 +132,12 @@ bool MetalDevice::finish() {
   return wait(last) && succeeded;
 }
 
+uint64_t MetalDevice::bytes_left() const {
+  const uint64_t most = send<uint64_t>(device, "recommendedMaxWorkingSetSize");
+  const uint64_t used = send<Count>(device, "currentAllocatedSize");
+  return used < most ? most - used : 0;
+}
+
 Object MetalDevice::allocate(void** data, const char* call, const char* what, uint64_t bytes) {
   const Count length = bytes ? bytes : 1;
   const Object buffer = send<Object>(device, "newBufferWithLength:options:", length,
@@ -143,9 +149,10 @@ Object MetalDevice::allocate(void** data, const char* call, const char* what, ui
     return buffer;
   }
   if (buffer) release(buffer);
-  fail_memory("%s: out of memory for %llu bytes%s, the GPU gives at most %lu at once; ask for "
-              "less or free some",
-              call, (unsigned long long)bytes, what, send<Count>(device, "maxBufferLength"));
+  fail_memory("%s: out of memory for %llu bytes%s, the GPU has %llu free and gives at most %lu at "
+              "once; ask for less or free some",
+              call, (unsigned long long)bytes, what, (unsigned long long)bytes_left(),
+              send<Count>(device, "maxBufferLength"));
   return nullptr;
 }
 

@@ -19,6 +19,9 @@ struct MetalDevice : ct_device {
   // Waits for all that was begun. False, with the error set, where some of it failed.
   bool finish();
 
+  // What the system advises to use at most, without what this program has in use.
+  uint64_t bytes_left() const;
+
   // A buffer of zeros and its memory; null, with the error set, where it cannot be had. `call` and
   // `what` are for the error.
   Object allocate(void** memory, const char* call, const char* what, uint64_t bytes);
