@@ -7,6 +7,7 @@ import type { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Ops, Tensor } from "./ops.ts";
+import { OutOfMemoryError } from "./weight_memory.ts";
 
 /** What a machine can do at most. */
 export interface Limits {
@@ -106,7 +107,7 @@ function copyRate(ops: Ops, columns: number): number {
   }).at(-1)!;
 }
 
-/** Rates of calls with ever more rows, until a call is long enough or has `most`. */
+/** Rates of calls with ever more rows, until one is long enough, has `most`, or finds no room. */
 function growing(
   least: number,
   most: number,
@@ -114,9 +115,14 @@ function growing(
 ): number[] {
   const rates: number[] = [];
   for (let rows = least;; rows = Math.min(2 * rows, most)) {
-    const { seconds, rate } = measure(rows);
-    rates.push(rate);
-    if (seconds >= LONG || rows === most) return rates;
+    try {
+      const { seconds, rate } = measure(rows);
+      rates.push(rate);
+      if (seconds >= LONG || rows === most) return rates;
+    } catch (error) {
+      if (error instanceof OutOfMemoryError && rates.length > 0) return rates;
+      throw error;
+    }
   }
 }
 

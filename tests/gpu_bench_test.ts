@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { measureGpu } from "../bench/gpu.ts";
 import { SMALL_QWEN } from "./checkpoints.ts";
 import { Folder } from "./stores.ts";
@@ -53,9 +53,12 @@ Deno.test("deno task bench:gpu prints what it says when the device is the emulat
   );
   assertEquals(printed.map(([name]) => name), Object.keys(LINES));
   for (const [name, said] of printed) assertMatch(said, new RegExp(`^${LINES[name]}$`), name);
-  // Packed weights have their input rounded by a kernel more.
-  const [bf16, q8] = ["bf16", "q8"].map((type) =>
-    Number(Object.fromEntries(printed)[`replay ${type}`]!.split(" ")[0])
-  );
-  assert(q8! > bf16!, `${q8} ${bf16}`);
+  const said = Object.fromEntries(printed);
+  for (const type of ["bf16", "q8", "q4"]) {
+    const [, microseconds, share] = said[`replay ${type}`]!.match(/in (.*) µs, (.*) %/)!.map(
+      Number,
+    );
+    const rate = parseFloat(said[`decode ${type}`]!);
+    assertAlmostEquals(share!, microseconds! * rate / 1e4, 0.1 + 0.01 * share!);
+  }
 });
