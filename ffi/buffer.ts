@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OutOfMemoryError, type WeightMemory } from "../src/weight_memory.ts";
+import type { WeightMemory } from "../src/weight_memory.ts";
 import type { Device } from "./device.ts";
 import type { Handle } from "./library.ts";
 
@@ -24,20 +24,20 @@ export class Buffer implements WeightMemory {
     const { library } = device;
     const handle = library.functions.ct_buffer_create(device.handle, BigInt(bytes));
     if (handle) return new Buffer(device, handle, bytes);
-    const error = library.lastError();
-    const isFull = error.message.includes("out of memory");
-    throw isFull ? new OutOfMemoryError(error.message, device.bytes) : error;
+    throw device.lastError();
   }
 
   /**
    * The contents of an open file, of so many bytes.
    *
+   * @throws {OutOfMemoryError} There is not so much memory.
    * @throws {Error} It cannot be mapped.
    */
   static map(device: Device, file: Handle, bytes: number): Buffer {
     const { library } = device;
     const handle = library.functions.ct_buffer_map(device.handle, file);
-    return new Buffer(device, library.made(handle), bytes);
+    if (handle) return new Buffer(device, handle, bytes);
+    throw device.lastError();
   }
 
   private constructor(device: Device, handle: Handle, bytes: number) {

@@ -4,11 +4,15 @@
  * @module
  */
 import type { Backend } from "../kernels/build.ts";
+import { OutOfMemoryError } from "../src/weight_memory.ts";
 import { Buffer } from "./buffer.ts";
 import { cString, type Handle, isUint32, type Library, library, textFrom } from "./library.ts";
 
 /** The header's numbers of what can be measured, in the order of {@linkcode DeviceLimits}. */
 export const LIMIT_NUMBERS = [0, 1, 2] as const;
+
+/** The header's numbers of the kinds of failures. */
+export const STATUS_NUMBERS = { SUCCESS: 0, FAILED: 1, OUT_OF_MEMORY: 2 } as const;
 
 /** Much more than any cache holds. */
 const LIMIT_BYTES = 512 * 2 ** 20;
@@ -52,6 +56,7 @@ export interface DeviceOptions {
  * ```
  */
 export class Device implements Disposable {
+  readonly backend: Backend;
   /** Its name; on a GPU what that is called. */
   readonly instructionSet: string;
   readonly threads: number;
@@ -71,13 +76,14 @@ export class Device implements Disposable {
    *
    * @throws {Error} There is no such instruction set, or no such number of threads can be had.
    */
-  static open({ backend, instructionSet = "auto", threads = 0 }: DeviceOptions = {}): Device {
+  static open(options: DeviceOptions = {}): Device {
+    const { backend = "cpu", instructionSet = "auto", threads = 0 } = options;
     if (!isUint32(threads)) {
       throw new RangeError(`threads is ${threads}; pass a whole number, or 0 for all cores`);
     }
     const from = library(backend);
     const handle = from.functions.ct_device_open(cString(instructionSet), threads);
-    return new Device(from, from.made(handle));
+    return new Device(backend, from, from.made(handle));
   }
 
   /** Why no device of a backend can be opened here, in a sentence; nothing where one can. */
@@ -90,8 +96,9 @@ export class Device implements Disposable {
     }
   }
 
-  private constructor(library: Library, handle: Handle) {
+  private constructor(backend: Backend, library: Library, handle: Handle) {
     const { ct_device_describe, ct_device_threads } = library.functions;
+    this.backend = backend;
     this.library = library;
     this.#handle = handle;
     this.instructionSet = textFrom((text, size) => ct_device_describe(handle, text, size));
@@ -105,9 +112,25 @@ export class Device implements Disposable {
   }
 
   /**
+   * For `ffi/` alone: the error of the last call that failed, an {@linkcode OutOfMemoryError} where
+   * memory ran out.
+   */
+  lastError(): Error {
+    const error = this.library.lastError();
+    const status = this.library.functions.ct_last_status();
+    if (status !== STATUS_NUMBERS.OUT_OF_MEMORY) return error;
+    return new OutOfMemoryError(error.message, this.bytes);
+  }
+
+  /** Bytes that can still be had of its own memory; `undefined` where it does not tell. */
+  get freeBytes(): number | undefined {
+    return Number(this.library.functions.ct_device_memory(this.handle)) || undefined;
+  }
+
+  /**
    * What the device can do at most: see {@linkcode DeviceLimits}. Takes about a second.
    *
-   * @throws {Error} It has no such limits: the emulator has none.
+   * @throws {Error} It is no CPU, which alone tells its limits itself.
    */
   measure(): DeviceLimits {
     const memory = Buffer.create(this, LIMIT_BYTES);

@@ -13,7 +13,7 @@ export type Handle = Deno.PointerObject;
 export type Functions = Deno.StaticForeignLibraryInterface<typeof SYMBOLS>;
 
 /** Version of the ABI that {@linkcode SYMBOLS} describes. */
-const VERSION = 4;
+const VERSION = 5;
 
 /** Bytes for a sentence; the library cuts a longer one. */
 const TEXT_BYTES = 1024;

@@ -334,6 +334,6 @@ export class NativeOps implements MemoryOps, RecordingOps {
   }
 
   #check(status: number): void {
-    this.#device.library.check(status);
+    if (status !== 0) throw this.#device.lastError();
   }
 }

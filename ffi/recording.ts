@@ -9,6 +9,7 @@ import type { Handle } from "./library.ts";
 
 /** A recording of {@linkcode NativeOps.record}. It holds the memory that its calls reach. */
 export class NativeRecording implements Recording {
+  readonly launches: number;
   readonly #device: Device;
   #handle: Handle | undefined;
 
@@ -30,6 +31,7 @@ export class NativeRecording implements Recording {
   private constructor(device: Device, handle: Handle) {
     this.#device = device;
     this.#handle = handle;
+    this.launches = device.library.functions.ct_recording_launches(handle);
   }
 
   replay(): void {

@@ -8,17 +8,20 @@
 export const SYMBOLS = {
   ct_version: { parameters: [], result: "u32" },
   ct_last_error: { parameters: ["buffer", "u32"], result: "u32" },
+  ct_last_status: { parameters: [], result: "u32" },
   ct_instruction_sets: { parameters: ["buffer", "u32"], result: "u32" },
 
   ct_device_open: { parameters: ["buffer", "u32"], result: "pointer" },
   ct_device_close: { parameters: ["pointer"], result: "i32" },
   ct_device_describe: { parameters: ["pointer", "buffer", "u32"], result: "u32" },
   ct_device_threads: { parameters: ["pointer"], result: "u32" },
+  ct_device_memory: { parameters: ["pointer"], result: "u64" },
   ct_device_measure: { parameters: ["pointer", "u32", "pointer"], result: "f32" },
 
   ct_device_records: { parameters: ["pointer"], result: "u32" },
   ct_record_begin: { parameters: ["pointer"], result: "i32" },
   ct_record_end: { parameters: ["pointer"], result: "pointer" },
+  ct_recording_launches: { parameters: ["pointer"], result: "u32" },
   ct_recording_replay: { parameters: ["pointer"], result: "i32" },
   ct_recording_free: { parameters: ["pointer"], result: "i32" },
 

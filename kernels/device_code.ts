@@ -6,8 +6,10 @@
 import type { Backend } from "./build.ts";
 import { type CompileJob, type Compiler, runCompiler } from "./compile.ts";
 
-/** GPUs that have code of their own: the ones that nvcc knows of these. Others run the PTX. */
+/** GPUs that have code of their own: the ones that nvcc knows of these. Others run PTX. */
 const CUDA_TARGETS = ["75", "80", "86", "87", "89", "90", "120"];
+/** From this one on the kernels are the same: PTX of it is as good as that of any later GPU. */
+const PTX_FROM = 80;
 const CUDA_FLAGS = [
   "-fatbin",
   "-std=c++17",
@@ -42,6 +44,17 @@ export async function cudaTargets(): Promise<string[]> {
   return CUDA_TARGETS.map((number) => `sm_${number}`).filter((name) => known.includes(name));
 }
 
+/**
+ * What the driver compiles the kernels from where they have no code: "compute_80" for GPUs between
+ * those of the list, and the newest for GPUs after it. PTX runs on later GPUs alone.
+ */
+export function ptxTargets(targets: readonly string[]): string[] {
+  const number = (name: string) => Number(name.slice("sm_".length));
+  const oldest = targets.find((name) => number(name) >= PTX_FROM) ?? targets[0];
+  const names = [oldest, targets.at(-1)].filter((name) => name !== undefined);
+  return [...new Set(names)].map((name) => name.replace("sm", "compute"));
+}
+
 /** Compiles `source` for CUDA into a file of `scratch`; what assembles it into the library. */
 export async function cudaCode(
   source: string,
@@ -49,8 +62,7 @@ export async function cudaCode(
   scratch: string,
 ): Promise<CompileJob> {
   const file = `${scratch}/kernels.fatbin`;
-  const [oldest = "sm_75"] = targets;
-  const code = [...targets, oldest.replace("sm", "compute")].map((name) =>
+  const code = [...targets, ...ptxTargets(targets)].map((name) =>
     `-gencode=arch=${name.replace("sm", "compute")},code=${name}`
   );
   await runCompiler("nvcc", [...CUDA_FLAGS, ...code, `-o=${file}`, source]);

@@ -4,9 +4,8 @@
  * @module
  */
 import { Device } from "../ffi/device.ts";
-import type { ModelConfig } from "./config.ts";
-import { tensorShapes } from "./model/tensor_shapes.ts";
-import { ELEMENT_BYTES } from "./ops.ts";
+import { type Limits, machineLimits } from "./machine_limits.ts";
+import { bytesPerToken, layerParameters, parameterCount } from "./model_costs.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Session } from "./session.ts";
 import { syntheticSnapshot } from "./synthetic_context.ts";
@@ -59,14 +58,6 @@ export interface DecodeResult extends Rate {
   readonly fraction_of_limit: number;
 }
 
-/** What the machine can do at most, measured in the same run. */
-export interface Limits {
-  readonly read_gb_s: number;
-  /** The kernels multiply bf16 as f32. */
-  readonly bf16_gflop_s: number;
-  readonly int8_gop_s: number;
-}
-
 /** All that was measured. */
 export interface BenchmarkReport {
   readonly machine: { os: string; arch: string; instruction_set: string; threads: number };
@@ -103,7 +94,7 @@ export async function benchmark(
   let begun = 0;
   const step = (what: string) => () => progress(what, begun++ / steps);
   if (!options.limits) progress("measuring the machine", 0);
-  const limits = options.limits ?? machineLimits(runtime);
+  const limits = options.limits ?? limitsOf(runtime);
   progress("warming up", 0);
   await warmUp(runtime);
   for (const depth of options.depths) {
@@ -140,18 +131,10 @@ export async function benchmark(
   };
 }
 
-/** Measures the threads and the instruction set that the model runs on, while it does nothing. */
-function machineLimits({ backend: { name, instructionSet, threads } }: Runtime): Limits {
-  using device = Device.open({ backend: name, instructionSet, threads });
-  const { readGbS, f32GflopS, int8GopS } = device.measure();
-  return { read_gb_s: readGbS, bf16_gflop_s: f32GflopS, int8_gop_s: int8GopS };
-}
-
-/** Numbers in a model's weights, a tied head counted once. */
-export function parameterCount(config: ModelConfig): number {
-  let count = 0;
-  for (const shape of tensorShapes(config).values()) count += shape.reduce((a, b) => a * b, 1);
-  return count;
+/** Measures what the model runs on, while it does nothing. */
+function limitsOf({ backend: { name, openedAs, threads }, config }: Runtime): Limits {
+  using device = Device.open({ backend: name, instructionSet: openedAs, threads });
+  return machineLimits(device, config);
 }
 
 /** Tokens that a session must hold for {@linkcode benchmark}. */
@@ -251,39 +234,6 @@ async function opener(
     await session.append(context, { logits: "none" });
     return session;
   };
-}
-
-/** Parameters of the layers' matrices: a prompt's tokens need no logits, but for the last. */
-function layerParameters(config: ModelConfig): number {
-  let count = 0;
-  for (const [name, shape] of tensorShapes(config)) {
-    if (shape.length === 2 && name.startsWith("model.layers.")) count += shape[0]! * shape[1]!;
-  }
-  return count;
-}
-
-/**
- * Bytes that one decoded token must move: its share of all weights, which a batch reads once, the
- * states read and written, the caches read.
- */
-function bytesPerToken(runtime: Runtime, depth: number, batch: number): number {
-  const { config, memory, attentionBudget, attentionRead } = runtime;
-  const lookup = config.tiedEmbeddings
-    ? 0
-    : memory.weights * config.vocabularySize * config.hiddenSize / parameterCount(config);
-  const row = 2 * config.kvHeads * config.headSize * ELEMENT_BYTES[runtime.cacheType];
-  let state = 0;
-  for (const kind of config.layers) {
-    if (kind === "jet") {
-      const { heads, keySize, valueSize, convolutionWidth } = config.jet!;
-      const recurrent = keySize * ELEMENT_BYTES[runtime.stateType];
-      state += 2 * heads * valueSize * (recurrent + (convolutionWidth - 1) * ELEMENT_BYTES.f32);
-    } else {
-      const most = kind === "swa" ? config.window : Math.min(attentionBudget, attentionRead);
-      state += row * Math.min(depth, most);
-    }
-  }
-  return (memory.weights - lookup) / batch + state;
 }
 
 function tokens(runtime: Runtime, count: number): Int32Array {

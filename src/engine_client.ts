@@ -21,7 +21,14 @@ export class EngineClient {
   readonly #handlers = new Map<number, (event: EngineEvent) => void>();
   readonly #stopped = Promise.withResolvers<void>();
   #failure: string | undefined;
-  #work: EngineWork = { passes: 0, sessions: 0, tokens: 0, milliseconds: 0, keptBytes: 0 };
+  #work: EngineWork = {
+    passes: 0,
+    sessions: 0,
+    tokens: 0,
+    milliseconds: 0,
+    keptBytes: 0,
+    launches: 0,
+  };
   #profile: readonly OperatorTime[] | undefined;
 
   /** Starts a Worker and waits until the model is loaded; `progress` hears how far that is. */

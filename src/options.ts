@@ -11,10 +11,10 @@ import type { SnapshotStore } from "./store/store.ts";
 export interface RuntimeOptions {
   /**
    * Where the model runs. `auto` takes the CPU: no GPU has run this yet. `cuda` is the first GPU
-   * that NVIDIA's driver shows, `metal` that of a Mac. `emulator` runs the kernels of GPUs on the
-   * CPU, thread by thread: slow, and for tests.
+   * that NVIDIA's driver shows, `cuda:1` the second, `metal` that of a Mac. `emulator` runs the
+   * kernels of GPUs on the CPU, thread by thread: slow, and for tests.
    */
-  device?: "auto" | "cpu" | "cuda" | "metal" | "emulator";
+  device?: "auto" | "cpu" | "cuda" | `cuda:${number}` | "metal" | "emulator";
   /**
    * Type of the weights in memory; `auto` keeps what the checkpoint holds. `q8` and `q4` round
    * matrices to 8 or 4 bits in groups with a scale each; at `q4` those that need it have 8.

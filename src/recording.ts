@@ -7,6 +7,8 @@
 
 /** Recorded calls. Disposing it frees what it holds. */
 export interface Recording extends Disposable {
+  /** Kernels that a replay launches. */
+  readonly launches: number;
   /**
    * Runs the calls, on what their operands hold by now. What index operands hold is not checked
    * again.

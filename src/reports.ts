@@ -29,6 +29,8 @@ export interface EngineWork {
   readonly milliseconds: number;
   /** Bytes of the states that are kept for prompts that begin alike. */
   readonly keptBytes: number;
+  /** Kernels of the pass that was replayed last; 0 where none was, as on a CPU. */
+  readonly launches: number;
 }
 
 /** How long the calls of an operator took together, for matrix products those with one matrix. */
@@ -47,6 +49,8 @@ export interface BackendReport {
   readonly name: Backend;
   /** Path of the library. */
   readonly library: string;
+  /** What it was opened as: an instruction set, `auto`, or one of several GPUs as `cuda:1`. */
+  readonly openedAs: string;
   /** That its kernels use, such as `avx2`. */
   readonly instructionSet: string;
   /** That share the work. */

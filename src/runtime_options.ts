@@ -25,10 +25,13 @@ const LEASE_MS = 15_000;
 export const LEAST_BUDGET = LEAST_PAGES * PAGE_TOKENS;
 const LEAST_READ = 2 * PREFILL_PIECE;
 
+/** Devices without a number. */
+export const DEVICES = ["auto", "cpu", "cuda", "metal", "emulator"] as const;
+
 /** Checks `options`. Throws a `RangeError` or `TypeError` that names the one that is wrong. */
 export function engineOptions(options: RuntimeOptions, config: ModelConfig): EngineOptions {
   const { sessions = 8, memory, threads = 0, attentionRead = Infinity } = options;
-  oneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda", "metal", "emulator"]);
+  if (!isOneGpu(options.device)) oneOf("device", options.device ?? "auto", DEVICES);
   if (memory !== undefined && options.sessions !== undefined) {
     throw new TypeError("sessions and memory are both given: pass one of them");
   }
@@ -55,7 +58,13 @@ export function engineOptions(options: RuntimeOptions, config: ModelConfig): Eng
 /** The device that the options ask for. */
 export function deviceOptions(options: RuntimeOptions): StartMessage["device"] {
   const { device = "auto", instructionSet = "auto", threads = 0 } = options;
+  if (isOneGpu(device)) return { backend: "cuda", instructionSet: device, threads };
   return { backend: device === "auto" ? "cpu" : device, instructionSet, threads };
+}
+
+/** Whether a device is one of several GPUs, by its number. */
+export function isOneGpu(device: string | undefined): device is `cuda:${number}` {
+  return device !== undefined && /^cuda:\d{1,3}$/.test(device);
 }
 
 /** Limits of waiting. */

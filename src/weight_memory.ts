@@ -39,6 +39,6 @@ export interface MemoryOps extends Ops {
   readonly bytes: number;
   /** The memory of a tensor that is no view. */
   memoryOf(tensor: Tensor): WeightMemory;
-  /** Maps a file, which may then be closed. Writing to the memory leaves the file as it is. */
+  /** Maps a file, which may then be closed. The memory is only read: writing to it throws. */
   map(file: WeightFile): MappedMemory;
 }

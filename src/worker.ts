@@ -52,7 +52,8 @@ function run(start: StartMessage): OperatorTime[] | undefined {
   profile?.clear();
   const { memory, weightsType, weightsFile, fingerprint } = loaded;
   const { library, instructionSet, threads } = device;
-  const backend = { name: start.device.backend, library: library.path, instructionSet, threads };
+  const { backend: name, instructionSet: openedAs } = start.device;
+  const backend = { name, library: library.path, openedAs, instructionSet, threads };
   post({ type: "ready", memory, weightsType, weightsFile, backend, fingerprint });
   let untold: EngineEvent[] = [];
   let toldAt = 0;

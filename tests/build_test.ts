@@ -179,16 +179,22 @@ Deno.test({
       1,
       "Cannot build for cuda: there is no nvcc, which the CUDA toolkit has",
     ]);
-    project.addNvcc("sm_75 sm_90 sm_999");
+    project.addNvcc("sm_75 sm_86 sm_90 sm_999");
     assertEquals(await project.build("--backend", "cuda"), {
       code: 0,
-      said: "Building build/libcontrail_cuda.so with c++ 99.1 (sm_75 sm_90)",
+      said: "Building build/libcontrail_cuda.so with c++ 99.1 (sm_75 sm_86 sm_90)",
     });
     assertEquals(project.read("build/libcontrail_cuda.so"), "whole\n");
+    const codes = (pairs: string[]) => pairs.map((pair) => `arch=compute_${pair}`).join(" ");
     assertEquals(
       project.read("asked"),
-      "arch=compute_75,code=sm_75 arch=compute_90,code=sm_90 arch=compute_75,code=compute_75",
+      codes(["75,code=sm_75", "86,code=sm_86", "90,code=sm_90"]) + " " +
+        codes(["86,code=compute_86", "90,code=compute_90"]),
     );
+    Deno.removeSync(`${project.folder}/asked`);
+    project.addNvcc("sm_70 sm_75");
+    assertEquals((await project.build("--backend", "cuda")).code, 0);
+    assertEquals(project.read("asked"), codes(["75,code=sm_75", "75,code=compute_75"]));
   },
 });
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parameterCount } from "../src/benchmark.ts";
+import { parameterCount } from "../src/model_costs.ts";
 import { readJson } from "../src/checkpoint/read_json.ts";
 import { type ModelConfig, parseConfig } from "../src/config.ts";
 import { tensorShapes } from "../src/model/tensor_shapes.ts";

@@ -12,9 +12,11 @@ import {
   CHECKS_PASSED,
   failures,
   KERNEL_SOURCES,
+  MAPPED_WEIGHTS,
   ROOT,
   run,
   RUN_CHECKS,
+  RUN_MODELS,
   StandIns,
 } from "./gpu_stand_in/stand_ins.ts";
 
@@ -23,10 +25,11 @@ const LIBRARY = "libcuda.so.1";
 /** What `failures.ts` prints. */
 const FAILURES = `open: nothing
 described: sm_86 Stand-in GPU
-outOfMemory: ct_buffer_create: out of memory for 4294967296 bytes, of 536870912 the GPU has \
+free: 536870912
+outOfMemory: full: ct_buffer_create: out of memory for 4294967296 bytes, of 536870912 the GPU has \
 536870912 free; ask for less or free some
-outOfScratch: ct_attention: out of memory for 2415919104 bytes of scratch, of 536870912 the GPU \
-has 503216120 free; ask for less or free some
+outOfScratch: full: ct_attention: out of memory for 2415919104 bytes of scratch, of 536870912 the \
+GPU has 436207616 free; ask for less or free some
 tooGreatGrid: ct_rms_norm: kernel rms_norm with a grid of 1 by 65536 by 1 failed on the GPU: \
 CUDA_ERROR_INVALID_VALUE (the stand-in refuses)
 wrongIndex: what was begun before failed on the GPU: CUDA_ERROR_ILLEGAL_ADDRESS (the stand-in \
@@ -57,8 +60,34 @@ Deno.test(
       assertEquals(code, 0, said);
     });
 
+    await t.step("small tensors share memory, which goes back with the last", async () => {
+      const { code, said } = await run(["tests/gpu_stand_in/many_tensors.ts"], { libraries });
+      assertEquals(code, 0, said);
+    });
+
+    await t.step("each of several GPUs is found by its number", async () => {
+      const { code, said } = await run(["tests/gpu_stand_in/second_gpu.ts"], { libraries });
+      assertEquals(code, 0, said);
+    });
+
+    await t.step("weights that another device has packed are copied as they are", async () => {
+      const { code, said } = await run([MAPPED_WEIGHTS, "cuda"], { libraries });
+      assertEquals(code, 0, said);
+    });
+
     await t.step("errors name the kernel, or the bytes that were asked for", async () => {
       assertEquals(await failures("cuda", { libraries }), FAILURES);
+    });
+
+    await t.step("generations go on where the driver refuses their graphs", async () => {
+      const flags = ["-DSTAND_IN_WITHOUT_GRAPHS"];
+      const refusing = [...await standIns.compile([DRIVER], ...flags), ...kernels];
+      const { code, said } = await run(RUN_MODELS, {
+        libraries: await standIns.link(LIBRARY, refusing),
+      });
+      assertEquals(code, 0, said);
+      assertMatch(said, /stand-in: a capture that is spoilt\n/);
+      assertMatch(said, /stand-in: there is no room for a graph\n/);
     });
 
     await t.step("opening says in a sentence why it cannot", async () => {

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { Device } from "../ffi/device.ts";
 import { benchmark } from "../src/benchmark.ts";
+import { Runtime } from "../src/runtime.ts";
 import type { Session } from "../src/session.ts";
 import { GREEDY_IDS, loadFable, PROMPT_IDS } from "./fable.ts";
 import { Folder } from "./stores.ts";
@@ -57,14 +59,17 @@ Deno.test("the emulator gives the same bits when it maps the weights of a CPU", 
   assertEquals(logits[1], logits[0]);
 });
 
-Deno.test("benchmark() refuses when the device has no limits to compare with", async () => {
-  await using runtime = await loadFable({ device: "emulator" });
-  const options = { prompt: 1, generate: 0, depths: [0], batches: [1], repetitions: 1 };
-  await assertRejects(
-    () => benchmark(runtime, options),
-    Error,
-    "ct_device_measure: the emulator has no limits; measure another device",
-  );
+Deno.test("benchmark() measures the limits of a device that tells none", async () => {
+  const shape = decodeURIComponent(new URL("golden/tiny-2b/config.json", import.meta.url).pathname);
+  const options = { device: "emulator", weights: "q8", sessions: 1, prefixCache: 0 } as const;
+  await using runtime = await Runtime.random(shape, options);
+  const sizes = { prompt: 4, generate: 2, depths: [0], batches: [1], repetitions: 1 };
+  const { limits, prefill: [prefill], decode: [decode] } = await benchmark(runtime, sizes);
+  for (const limit of Object.values(limits)) assert(limit > 0 && Number.isFinite(limit));
+  assertAlmostEquals(decode!.fraction_of_limit, decode!.gb_s / limits.read_gb_s, 1e-9);
+  assertAlmostEquals(prefill!.fraction_of_limit, prefill!.gflop_s / limits.int8_gop_s, 1e-9);
+  using device = Device.open({ backend: "emulator" });
+  assertThrows(() => device.measure(), Error, "this device tells no limits; time its operators");
 });
 
 async function greedy(session: Session, count: number): Promise<number[]> {

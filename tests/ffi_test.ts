@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { Device, LIMIT_NUMBERS } from "../ffi/device.ts";
+import { Device, LIMIT_NUMBERS, STATUS_NUMBERS } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import { SYMBOLS } from "../ffi/symbols.ts";
 import { TYPE_NUMBERS } from "../ffi/tensor.ts";
 import { PACKED_LAYOUT, PACKED_ROWS, PAGE_TOKENS, type Tensor } from "../src/ops.ts";
+import { OutOfMemoryError } from "../src/weight_memory.ts";
 import { openFiles } from "./checkpoints.ts";
 import { ReferenceOps } from "./reference_ops.ts";
 
@@ -61,7 +62,7 @@ Deno.test("SYMBOLS agrees with the header when both are read in order", () => {
   }
 });
 
-Deno.test("TYPE_NUMBERS and the sizes of pages agree with the header when it defines them", () => {
+Deno.test("The numbers of types and kinds agree with the header when it defines them", () => {
   const defined = new Map(
     Array.from(HEADER.matchAll(/#define CT_(\w+) (\d+)u/g), ([, name, value]) => [name, +value!]),
   );
@@ -73,6 +74,7 @@ Deno.test("TYPE_NUMBERS and the sizes of pages agree with the header when it def
       ["PAGE_TOKENS", PAGE_TOKENS],
       ["PACKED_ROWS", PACKED_ROWS],
       ["PACKED_LAYOUT", PACKED_LAYOUT],
+      ...Object.entries(STATUS_NUMBERS).map(([name, number]) => [`STATUS_${name}`, number]),
       ...LIMIT_NUMBERS.map((number, i) => [["LIMIT_READ", "LIMIT_F32", "LIMIT_INT8"][i]!, number]),
     ]),
   );
@@ -144,8 +146,21 @@ Deno.test("NativeOps.tensor() says so when the size is none", () => {
   for (const size of [-1, 0.5, NaN, 2 ** 32]) {
     assertSentence(() => opened.ops.tensor("f32", size, 4), `A tensor cannot be [${size}, 4]`);
   }
-  assertSentence(() => opened.ops.tensor("f32", 2 ** 31, 2 ** 20), "out of memory");
-  assertEquals(opened.ops.bytes, 0);
+});
+
+Deno.test("NativeOps tells that memory has run out from what else may fail", () => {
+  using opened = open();
+  const { ops } = opened;
+  using held = ops.tensor("f32", 1, 4);
+  const tooLarge = () => ops.tensor("f32", 2 ** 31, 2 ** 20);
+  assertSentence(tooLarge, "out of memory for 9007199254740992 bytes");
+  assertEquals(assertThrows(tooLarge, OutOfMemoryError).held, 16);
+  // The words alone say nothing.
+  const error = assertThrows(() => ops.openFile("/none/out of memory"), Error, "out of memory");
+  assert(!(error instanceof OutOfMemoryError));
+  const wrong = assertThrows(() => ops.argmax(held, held), Error);
+  assert(!(wrong instanceof OutOfMemoryError));
+  assertEquals(ops.bytes, 16);
 });
 
 Deno.test("NativeOps says so when data is of another type or size", () => {

@@ -12,6 +12,7 @@ import {
   CHECKS_PASSED,
   failures,
   KERNEL_SOURCES,
+  MAPPED_WEIGHTS,
   ROOT,
   run,
   RUN_CHECKS,
@@ -24,10 +25,11 @@ const PARTS = ["deno.json", "deno.lock", "ffi", "kernels", "models", "src", "tes
 /** What `failures.ts` prints. */
 const FAILURES = `open: nothing
 described: metal Stand-in GPU
-outOfMemory: ct_buffer_create: out of memory for 4294967296 bytes, the GPU gives at most \
-268435456 at once; ask for less or free some
-outOfScratch: ct_attention: out of memory for 2415919104 bytes of scratch, the GPU gives at most \
-268435456 at once; ask for less or free some
+free: 536870912
+outOfMemory: full: ct_buffer_create: out of memory for 4294967296 bytes, the GPU has 536870912 \
+free and gives at most 268435456 at once; ask for less or free some
+outOfScratch: full: ct_attention: out of memory for 2415919104 bytes of scratch, the GPU has \
+503216120 free and gives at most 268435456 at once; ask for less or free some
 tooGreatGrid: nothing
 wrongIndex: what was begun before failed on the GPU: the kernel failed; the kernel launched last \
 was gather_rows_f32 of ct_embedding
@@ -86,6 +88,11 @@ Deno.test({
       const { code, said } = await run(RUN_CHECKS, { root });
       assertEquals(code, 0, said);
       assertMatch(said, CHECKS_PASSED);
+    });
+
+    await t.step("weights that another device has packed are mapped", async () => {
+      const { code, said } = await run([MAPPED_WEIGHTS, "metal"], { root });
+      assertEquals(code, 0, said);
     });
 
     await t.step("errors name the kernel, or the bytes that were asked for", async () => {

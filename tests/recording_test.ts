@@ -55,6 +55,7 @@ class CountingOps {
     this.recorded++;
     const recording = native.record(calls);
     return {
+      launches: recording.launches,
       replay: () => {
         this.replayed++;
         recording.replay();
@@ -148,7 +149,7 @@ class PlainOps implements RecordingOps {
   record(calls: () => void) {
     this.made++;
     this.open++;
-    return { replay: calls, [Symbol.dispose]: () => void this.open-- };
+    return { launches: 1, replay: calls, [Symbol.dispose]: () => void this.open-- };
   }
 }
 
@@ -190,6 +191,31 @@ Deno.test("PassRecordings begins anew when a replay fails", () => {
   fails = false;
   assertEquals([run(), run(), run()], ["hidden", "hidden", "hidden"]);
   assertEquals([ops.made, ops.open], [2, 1]);
+});
+
+Deno.test("PassRecordings runs what the device refuses to record, each time", () => {
+  const ops = new PlainOps();
+  let ran = 0;
+  const refusing: RecordingOps = {
+    records: true,
+    record(calls) {
+      if (ops.made === 1) throw new Error("no room for a graph");
+      return ops.record(calls);
+    },
+  };
+  {
+    using recordings = new PassRecordings<string>(refusing);
+    const run = (shape: string) => recordings.run(shape, () => `${shape} ${++ran}`);
+    assertEquals([run("a"), run("a"), ran], ["a 1", "a 1", 2]);
+    assertEquals([run("b"), run("b"), run("b"), ran], ["b 3", "b 4", "b 5", 5]);
+    assertEquals([run("a"), ran], ["a 1", 6]);
+    const fails = () => {
+      throw new Error("the GPU is gone");
+    };
+    assertThrows(() => recordings.run("b", fails), Error, "the GPU is gone");
+    assertEquals([run("b"), ops.made, ops.open], ["b 7", 1, 1]);
+  }
+  assertEquals(ops.open, 0);
 });
 
 Deno.test("NativeOps.record() says so when the device runs operators eagerly", () => {

@@ -1,13 +1,20 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Buffer } from "../ffi/buffer.ts";
 import { Device } from "../ffi/device.ts";
+import { NativeFile } from "../ffi/file.ts";
 import { NativeOps } from "../ffi/ops.ts";
+import { NativeTensor } from "../ffi/tensor.ts";
 import { readJson } from "../src/checkpoint/read_json.ts";
 import { parseConfig } from "../src/config.ts";
 import { loadWeights } from "../src/engine/load_weights.ts";
 import type { EngineOptions, ModelSource } from "../src/protocol.ts";
+import type { ElementType } from "../src/ops.ts";
+import { OPERANDS, type OperatorName, snakeCase } from "./cases/case.ts";
 import { openFiles } from "./checkpoints.ts";
 import { contrailWith } from "./cli.ts";
 import { FABLE, GREEDY_IDS, loadFable, PROMPT_IDS } from "./fable.ts";
+import { validCall } from "./operator_checks/valid_calls.ts";
+import { call, FramedTensors, inputsOf, resultsOf } from "./run_case.ts";
 import { Folder } from "./stores.ts";
 
 const CONFIG = parseConfig(readJson(`${FABLE}/config.json`), "config.json");
@@ -144,7 +151,7 @@ Deno.test("loadWeights() says where it cannot write, before it converts", async 
   assertThrows(() => load(source, path), Error, message);
 });
 
-Deno.test("NativeMemory keeps what is written to it out of the file", async () => {
+Deno.test("NativeMemory is only read, and stays until its last tensor goes", async () => {
   await using folder = new Folder();
   const path = `${folder.path}/numbers`;
   const numbers = Float32Array.of(1, 2, 3, 4);
@@ -163,11 +170,49 @@ Deno.test("NativeMemory keeps what is written to it out of the file", async () =
   memory[Symbol.dispose]();
   assertThrows(() => memory.checksum(0, 16), Error, "is disposed");
   assertEquals(ops.memoryOf(tensor).checksum(0, 16), sum);
-  ops.write(tensor, Float32Array.of(1, 2, 3, 5));
-  assert(ops.memoryOf(tensor).checksum(0, 16) !== sum);
-  assertEquals(new Float32Array(Deno.readFileSync(path).buffer), numbers);
+  using out = ops.tensor("f32", 2, 2);
+  ops.silu(out, tensor);
+  const again = ops.openFile(path);
+  const writes: [string, () => void][] = [
+    ["tensor", () => ops.write(tensor, numbers)],
+    ["tensor", () => ops.zero(tensor)],
+    ["tensor", () => ops.load(tensor, { file: again, offset: 0, type: "f32", rowStep: 1 })],
+    ["out", () => ops.add(tensor, out, out)],
+  ];
+  for (const [operand, write] of writes) {
+    assertThrows(write, Error, `: ${operand} is in a mapped file, which is only read; pass`);
+  }
+  again[Symbol.dispose]();
+  out[Symbol.dispose]();
+  const read = new Float32Array(4);
+  ops.read(tensor, read);
+  assertEquals(read, numbers);
   assertEquals(ops.bytes, 16);
   tensor[Symbol.dispose]();
+  assertEquals(ops.bytes, 0);
+});
+
+Deno.test("every operator refuses to write to what is in a mapped file", async () => {
+  await using folder = new Folder();
+  const path = `${folder.path}/zeros`;
+  Deno.writeFileSync(path, new Uint8Array(2 ** 16));
+  using device = Device.open({ threads: 1 });
+  const ops = new NativeOps(device);
+  using file = ops.openFile(path);
+  const memory = Buffer.map(device, NativeFile.handleOf(file), file.bytes);
+  memory.retain();
+  for (const operator of Object.keys(OPERANDS) as OperatorName[]) {
+    const test = validCall(operator);
+    using framed = new FramedTensors(ops, test, inputsOf(test), "dense");
+    for (const [name, { type, rows, columns }] of resultsOf(test)) {
+      const view = { type: type as ElementType, offset: 0, rows, columns, stride: columns };
+      using mapped = NativeTensor.at(memory, view);
+      const tensors = new Map(framed.tensors).set(name, mapped);
+      const message = `${snakeCase(operator)}: ${snakeCase(name)} is in a mapped file`;
+      assertThrows(() => call(ops, test, tensors), Error, message);
+    }
+  }
+  memory.release();
   assertEquals(ops.bytes, 0);
 });
 

@@ -15,7 +15,7 @@ const LIMITS: Limits = { lines: 300, columns: 100 };
 /** The files that may be longer. Keep this list short. */
 const BUDGETS: Readonly<Record<string, Partial<Limits>>> = {
   "ffi/ops.ts": { lines: 350 }, // a call for each operator
-  "kernels/include/contrail.h": { lines: 350 }, // the same contract for C
+  "kernels/include/contrail.h": { lines: 375 }, // the same contract for C
   "src/ops.ts": { lines: 350 }, // the contract, a paragraph for each operator
   "tools/mutations.ts": { lines: 400 }, // a table: four lines for each fault
 };

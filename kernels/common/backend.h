@@ -26,12 +26,17 @@ void destroy_device(ct_device* device);
 bool allocate_memory(ct_buffer* buffer, const char* call, const char* what);
 void free_memory(ct_buffer* buffer);
 
-// Memory for `data` that begins as the contents of a whole file. False, with the error set, where
-// that fails or the device cannot do it.
+// What ct_device_memory() tells.
+uint64_t memory_left(ct_device* device);
+
+// Memory for `data` that holds the contents of a whole file and is only read: the file's own pages
+// where the device can read them, and else a copy. False, with the error set, where that fails.
 bool map_contents(ct_buffer* buffer, const ct_file* file);
 
-// The bytes of a buffer as they are; null, with the error set, where the host cannot read them.
-const unsigned char* host_bytes(const ct_buffer& buffer, const char* call);
+// A buffer's bytes from `offset` on, at most *bytes, of which it tells how many it gives: all, or
+// whole blocks of a checksum. They stay until the next call. Null, with the error set, where the
+// device fails.
+const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t* bytes);
 
 // ct_device_measure() of arguments that were checked: -1, with the error set, where the device has
 // no such limit.

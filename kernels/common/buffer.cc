@@ -24,8 +24,8 @@ bool check_map(const ct_file* file) {
 }
 
 void out_of_memory(const char* call, uint64_t bytes) {
-  set_error("%s: out of memory for %llu bytes; ask for less or free some", call,
-            (unsigned long long)bytes);
+  fail_memory("%s: out of memory for %llu bytes; ask for less or free some", call,
+              (unsigned long long)bytes);
 }
 
 // A buffer without memory yet; null, with the error set, without memory for itself.
@@ -35,7 +35,7 @@ ct_buffer* new_buffer(const char* call, ct_device* device, uint64_t bytes) {
     out_of_memory(call, bytes);
     return nullptr;
   }
-  return new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0, nullptr, false};
+  return new (memory) ct_buffer{{1}, device, nullptr, bytes, nullptr, 0, false, nullptr, false};
 }
 
 bool check_range(const char* call, const ct_buffer* buffer, uint64_t offset, uint64_t bytes) {
@@ -45,6 +45,19 @@ bool check_range(const char* call, const ct_buffer* buffer, uint64_t offset, uin
               "it",
               call, (unsigned long long)bytes, (unsigned long long)offset,
               (unsigned long long)buffer->bytes);
+}
+
+// Calls body(bytes in the host's memory, how many) for a range of a buffer, in order, until it
+// returns false. False, with the error set, then or where the device fails.
+template <typename Body>
+bool for_parts(const ct_buffer& buffer, uint64_t offset, uint64_t bytes, const Body& body) {
+  for (uint64_t done = 0; done < bytes;) {
+    uint64_t part = bytes - done;
+    const unsigned char* const data = host_view(buffer, offset + done, &part);
+    if (!data || !body(data, part)) return false;
+    done += part;
+  }
+  return true;
 }
 
 ct_device* device_of(const ct_buffer* buffer, const char* call) {
@@ -64,6 +77,12 @@ ct_buffer* ct::make_buffer(ct_device* device, const char* call, const char* what
   }
   free(buffer);
   return nullptr;
+}
+
+bool ct::is_writable(const char* call, const char* operand, const ct_tensor& tensor) {
+  if (!tensor.buffer->read_only) return true;
+  return fail("%s: %s is in a mapped file, which is only read; pass a tensor that is in none", call,
+              operand);
 }
 
 bool ct::keep_for_recording(ct_buffer* buffer, const char* call) {
@@ -92,6 +111,8 @@ ct_buffer* ct_buffer_map(ct_device* device, ct_file* file) {
   ct_buffer* buffer = new_buffer("ct_buffer_map", device, file->bytes);
   if (!buffer) return nullptr;
   if (map_contents(buffer, file)) {
+    buffer->read_only = true;
+    buffer->indices_lost = true;  // a GPU's host keeps no copy of those in a file
     device->references.fetch_add(1);
     return buffer;
   }
@@ -108,10 +129,13 @@ int32_t ct_buffer_read(ct_buffer* buffer, uint64_t offset, void* data, uint64_t 
     set_error("ct_buffer_read: data is missing; pass %llu bytes", (unsigned long long)bytes);
     return -1;
   }
-  const unsigned char* from = host_bytes(*buffer, "ct_buffer_read");
-  if (!from) return -1;
-  if (bytes) memcpy(data, from + offset, bytes);
-  return 0;
+  unsigned char* to = static_cast<unsigned char*>(data);
+  const auto copy = [&](const unsigned char* from, uint64_t part) {
+    memcpy(to, from, part);
+    to += part;
+    return true;
+  };
+  return for_parts(*buffer, offset, bytes, copy) ? 0 : -1;
 }
 
 uint64_t ct_buffer_checksum(ct_buffer* buffer, uint64_t offset, uint64_t bytes) {
@@ -119,8 +143,11 @@ uint64_t ct_buffer_checksum(ct_buffer* buffer, uint64_t offset, uint64_t bytes) 
   if (!device) return 0;
   DeviceGuard guard(device, "ct_buffer_checksum");
   if (!guard || !check_range("ct_buffer_checksum", buffer, offset, bytes)) return 0;
-  const unsigned char* from = host_bytes(*buffer, "ct_buffer_checksum");
-  return from ? checksum(device->pool, from + offset, bytes) : 0;
+  Checksum sum(bytes);
+  const auto add = [&](const unsigned char* from, uint64_t part) {
+    return sum.add(device->pool, from, part);
+  };
+  return for_parts(*buffer, offset, bytes, add) ? sum.value() : 0;
 }
 
 int32_t ct_buffer_free(ct_buffer* buffer) {

@@ -7,7 +7,6 @@
 namespace ct {
 namespace {
 
-constexpr uint64_t block_bytes = 1024 * 1024;
 constexpr uint32_t words = 8;  // sums side by side, as one would wait for its multiplications
 
 // Each step can be undone, so what differed once differs to the end.
@@ -33,20 +32,16 @@ uint64_t block_checksum(const unsigned char* data, uint64_t bytes) {
 
 }  // namespace
 
-uint64_t checksum(ThreadPool& pool, const unsigned char* data, uint64_t bytes) {
-  const uint64_t blocks = bytes / block_bytes + (bytes % block_bytes != 0);
+bool Checksum::add(ThreadPool& pool, const unsigned char* data, uint64_t bytes) {
+  const uint64_t blocks = bytes / checksum_block + (bytes % checksum_block != 0);
   uint64_t* sums = static_cast<uint64_t*>(pool.shared(blocks * sizeof(uint64_t)));
-  if (!sums) {
-    set_error("ct_buffer_checksum: out of memory; free some");
-    return 0;
-  }
+  if (!sums) return fail_memory("ct_buffer_checksum: out of memory; free some");
   pool.run(uint32_t(blocks), [&](uint32_t block, uint32_t) {
-    const uint64_t begin = block * block_bytes, left = bytes - begin;
-    sums[block] = block_checksum(data + begin, left < block_bytes ? left : block_bytes);
+    const uint64_t begin = block * checksum_block, left = bytes - begin;
+    sums[block] = block_checksum(data + begin, left < checksum_block ? left : checksum_block);
   });
-  uint64_t total = bytes;
-  for (uint64_t block = 0; block < blocks; ++block) total = mixed(total, sums[block]);
-  return total ? total : 1;
+  for (uint64_t block = 0; block < blocks; ++block) total_ = mixed(total_, sums[block]);
+  return true;
 }
 
 }  // namespace ct

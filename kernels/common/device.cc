@@ -51,11 +51,13 @@ using namespace ct;
 
 extern "C" {
 
-uint32_t ct_version(void) { return 4; }
+uint32_t ct_version(void) { return 5; }
 
 uint32_t ct_last_error(char* text, uint32_t capacity) {
   return copy_text(last_error(), text, capacity);
 }
+
+uint32_t ct_last_status(void) { return last_status(); }
 
 uint32_t ct_instruction_sets(char* text, uint32_t capacity) {
   char names[names_bytes];
@@ -82,7 +84,7 @@ ct_device* ct_device_open(const char* instruction_set, uint32_t threads) {
                 instruction_set, names);
       return nullptr;
     case Opening::no_memory:
-      set_error("ct_device_open: out of memory; free some");
+      fail_memory("ct_device_open: out of memory; free some");
       return nullptr;
     case Opening::failed:
       return nullptr;
@@ -115,6 +117,11 @@ uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity) {
 uint32_t ct_device_threads(ct_device* device) {
   DeviceGuard guard(device, "ct_device_threads", Access::recording_device);
   return guard ? device->pool.threads() : 0;
+}
+
+uint64_t ct_device_memory(ct_device* device) {
+  DeviceGuard guard(device, "ct_device_memory", Access::recording_device);
+  return guard ? memory_left(device) : 0;
 }
 
 float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory) {

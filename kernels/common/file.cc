@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backend.h"
+#include "buffer.h"
 #include "device.h"
 #include "file.h"
 #include "operands.h"
@@ -71,6 +72,7 @@ bool check_rows(const char* call, const ct_tensor* tensor, const ct_file* file,
 
 bool is_filled(const char* call, const ct_tensor* tensor) {
   const uint32_t type = tensor->type;
+  if (!is_writable(call, "tensor", *tensor)) return false;
   if (type == CT_F32 || type == CT_BF16 || is_packed(type)) return true;
   return fail("%s: tensor is %s; pass one of f32, bf16, q8 or q4", call, type_name(type));
 }
@@ -145,16 +147,6 @@ bool check_packed_load(RepackArgs& args, const ct_tensor* tensor, const Quantize
 // long enough for all threads.
 constexpr uint64_t piece_bytes = 16 * 1024 * 1024;
 
-// Gives pages of a mapped file back to the system, which may keep them for the next reader: the
-// process would else hold the file besides the weights that are made of it.
-void release_pages(const ct_file* file, const unsigned char* from, uint64_t bytes) {
-  const uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
-  const uint64_t begin = uint64_t(from - file->data) / page * page;
-  uint64_t end = uint64_t(from - file->data) + bytes;
-  if (end > file->bytes) end = file->bytes;
-  if (end > begin) madvise(file->data + begin, end - begin, MADV_DONTNEED);
-}
-
 Typed rows_of(const Typed& all, uint32_t begin, uint32_t count) {
   Typed part = all;
   part.rows = count;
@@ -208,6 +200,14 @@ bool ct::is_whole(const ct_file* file) {
   return !fstat(file->descriptor, &status) && uint64_t(status.st_size) >= file->bytes;
 }
 
+void ct::release_pages(const ct_file* file, const unsigned char* from, uint64_t bytes) {
+  const uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = uint64_t(from - file->data) / page * page;
+  uint64_t end = uint64_t(from - file->data) + bytes;
+  if (end > file->bytes) end = file->bytes;
+  if (end > begin) madvise(file->data + begin, end - begin, MADV_DONTNEED);
+}
+
 extern "C" {
 
 ct_file* ct_file_open(const char* path) {
@@ -217,7 +217,7 @@ ct_file* ct_file_open(const char* path) {
   }
   ct_file* file = static_cast<ct_file*>(calloc(1, sizeof(ct_file)));
   if (!file) {
-    set_error("ct_file_open: out of memory; free some");
+    fail_memory("ct_file_open: out of memory; free some");
     return nullptr;
   }
   // Without O_NONBLOCK a pipe in place of a file would hang the caller.

@@ -40,8 +40,8 @@ bool allocate_host_memory(ct_buffer* buffer, const char* call, const char* what)
   const uint64_t bytes = buffer->bytes ? buffer->bytes : 1;
   const bool is_mapped = bytes >= mapped_from;
   if (is_mapped ? !map_memory(buffer) : posix_memalign(&buffer->mapping, alignment, bytes) != 0) {
-    return fail("%s: out of memory for %llu bytes%s; ask for less or free some", call,
-                (unsigned long long)buffer->bytes, what);
+    return fail_memory("%s: out of memory for %llu bytes%s; ask for less or free some", call,
+                       (unsigned long long)buffer->bytes, what);
   }
   if (is_mapped) return true;
   memset(buffer->mapping, 0, bytes);
@@ -57,10 +57,9 @@ void free_host_memory(ct_buffer* buffer) {
   }
 }
 
-// A page that is written to becomes memory of the process, and not of the file.
+// Shared, so that a GPU that reads the host's memory has no reason to copy pages.
 bool map_host_contents(ct_buffer* buffer, const ct_file* file) {
-  constexpr int protection = PROT_READ | PROT_WRITE;
-  void* mapping = mmap(nullptr, file->bytes, protection, MAP_PRIVATE, file->descriptor, 0);
+  void* mapping = mmap(nullptr, file->bytes, PROT_READ, MAP_SHARED, file->descriptor, 0);
   if (mapping == MAP_FAILED) {
     return fail("ct_buffer_map: cannot map the %llu bytes of file: %s",
                 (unsigned long long)file->bytes, strerror(errno));

@@ -71,7 +71,8 @@ bool are_distinct_rows(const Call& call, const Operand& indices, const Operand& 
   const uint64_t repeat = first_repeat(values, count, target.tensor->rows);
   if (repeat == count) return true;
   if (repeat > count) {
-    return fail("%s: out of memory to look for repeats in %s; free some", call.name, indices.name);
+    return fail_memory("%s: out of memory to look for repeats in %s; free some", call.name,
+                       indices.name);
   }
   return fail("%s: %s has %d twice, again at %llu; pass each row once", call.name, indices.name,
               values[repeat], (unsigned long long)repeat);

@@ -36,7 +36,9 @@ bool ct::hold_buffer(ct_recording* recording, const char* call, ct_buffer* buffe
   for (const ct_buffer* held : recording->held) {
     if (held == buffer) return true;
   }
-  if (!recording->held.add(buffer)) return fail("%s: out of memory to record; free some", call);
+  if (!recording->held.add(buffer)) {
+    return fail_memory("%s: out of memory to record; free some", call);
+  }
   buffer->references.fetch_add(1);
   return true;
 }
@@ -78,6 +80,13 @@ ct_recording* ct_record_end(ct_device* device) {
   }
   release_device(device, references);
   return nullptr;
+}
+
+uint32_t ct_recording_launches(ct_recording* recording) {
+  ct_device* const device = device_of(recording, "ct_recording_launches");
+  if (!device) return 0;
+  DeviceGuard guard(device, "ct_recording_launches", Access::any_device);
+  return guard ? uint32_t(recording->launch_count) : 0;
 }
 
 int32_t ct_recording_replay(ct_recording* recording) {

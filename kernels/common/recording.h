@@ -11,6 +11,7 @@
 struct ct_recording {
   ct_device* device = nullptr;
   ct::List<ct_buffer*> held;  // each once, with a reference
+  uint64_t launch_count = 0;  // of kernels
   bool failed = false;  // a call failed, so that something is missing in it
 };
 
@@ -21,7 +22,7 @@ template <typename Recording>
 ct_recording* make_recording() {
   void* const memory = malloc(sizeof(Recording));
   if (memory) return new (memory) Recording;
-  set_error("ct_record_begin: out of memory; free some");
+  fail_memory("ct_record_begin: out of memory; free some");
   return nullptr;
 }
 

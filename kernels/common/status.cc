@@ -4,12 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../include/contrail.h"
+
 namespace ct {
 namespace {
 
 thread_local char error_text[1024];
+thread_local uint32_t status = CT_STATUS_SUCCESS;
 
-void format_error(const char* format, va_list arguments) {
+void format_error(uint32_t kind, const char* format, va_list arguments) {
+  status = kind;
   vsnprintf(error_text, sizeof error_text, format, arguments);
 }
 
@@ -18,14 +22,22 @@ void format_error(const char* format, va_list arguments) {
 void set_error(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  format_error(format, arguments);
+  format_error(CT_STATUS_FAILED, format, arguments);
   va_end(arguments);
 }
 
 bool fail(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  format_error(format, arguments);
+  format_error(CT_STATUS_FAILED, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+bool fail_memory(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  format_error(CT_STATUS_OUT_OF_MEMORY, format, arguments);
   va_end(arguments);
   return false;
 }
@@ -44,5 +56,6 @@ uint32_t copy_text(const char* source, char* text, uint32_t capacity) {
 }
 
 const char* last_error() { return error_text; }
+uint32_t last_status() { return status; }
 
 }  // namespace ct

@@ -55,7 +55,7 @@ bool check_view(const ct_buffer* buffer, uint32_t type, uint64_t offset, uint32_
 ct_tensor* make_tensor(const char* call, const ct_tensor& view) {
   ct_tensor* tensor = static_cast<ct_tensor*>(malloc(sizeof(ct_tensor)));
   if (!tensor) {
-    set_error("%s: out of memory; free some", call);
+    fail_memory("%s: out of memory; free some", call);
     return nullptr;
   }
   *tensor = view;
@@ -138,7 +138,10 @@ int32_t ct_tensor_write(ct_tensor* tensor, const void* data, uint64_t bytes) {
   ct_device* device = device_of(tensor, "ct_tensor_write");
   if (!device) return -1;
   DeviceGuard guard(device, "ct_tensor_write");
-  if (!guard || !check_copy("ct_tensor_write", tensor, data, bytes)) return -1;
+  if (!guard || !check_copy("ct_tensor_write", tensor, data, bytes) ||
+      !is_writable("ct_tensor_write", "tensor", *tensor)) {
+    return -1;
+  }
   if (is_packed(tensor->type)) {
     const uint64_t row_bytes = uint64_t{tensor->columns} * sizeof(float);
     const unsigned char* const from = static_cast<const unsigned char*>(data);
@@ -164,7 +167,7 @@ int32_t ct_tensor_zero(ct_tensor* tensor) {
   ct_device* device = device_of(tensor, "ct_tensor_zero");
   if (!device) return -1;
   DeviceGuard guard(device, "ct_tensor_zero");
-  if (!guard) return -1;
+  if (!guard || !is_writable("ct_tensor_zero", "tensor", *tensor)) return -1;
   if (is_packed(tensor->type)) {
     set_error("ct_tensor_zero: tensor is %s; write zeros to it", type_name(tensor->type));
     return -1;

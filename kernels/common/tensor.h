@@ -13,6 +13,7 @@ struct ct_buffer {
   uint64_t bytes;
   void* mapping;  // what the backend allocated, which may begin before `data`
   uint64_t mapping_bytes;
+  bool read_only;  // the contents of a file
   // Of a GPU's buffer: what the host has written to it, once somebody asks for indices, and whether
   // a kernel has written indices since, so that the host cannot tell.
   unsigned char* indices;

@@ -54,7 +54,7 @@ bool ThreadPool::start(uint32_t threads) {
   workers_ = static_cast<Worker*>(calloc(threads, sizeof(Worker)));
   if (!workers_) {
     stop();
-    return fail("ct_device_open: out of memory for %u threads; ask for fewer", threads);
+    return fail_memory("ct_device_open: out of memory for %u threads; ask for fewer", threads);
   }
   // Signals belong to the host's threads.
   sigset_t all, before;

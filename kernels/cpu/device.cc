@@ -54,11 +54,16 @@ bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
 }
 void free_memory(ct_buffer* buffer) { free_host_memory(buffer); }
 
+// The system's, which many share.
+uint64_t memory_left(ct_device*) { return 0; }
+
 bool map_contents(ct_buffer* buffer, const ct_file* file) {
   return map_host_contents(buffer, file);
 }
 
-const unsigned char* host_bytes(const ct_buffer& buffer, const char*) { return buffer.data; }
+const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t*) {
+  return buffer.data + offset;
+}
 
 bool write_elements(const ct_tensor& tensor, const void* from) {
   write_host_elements(tensor, from);

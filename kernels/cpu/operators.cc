@@ -10,7 +10,7 @@ template <typename Args>
 bool run(const char* name, bool (*KernelTable::*kernel)(ThreadPool&, const Args&),
          ct_device* device, const Args& args) {
   if ((kernels_of(device).*kernel)(device->pool, args)) return true;
-  return fail("%s: out of memory for scratch; free some", name);
+  return fail_memory("%s: out of memory for scratch; free some", name);
 }
 
 }  // namespace

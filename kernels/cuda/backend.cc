@@ -7,6 +7,7 @@
 
 #include <new>
 
+#include "../common/checksum.h"
 #include "../common/host_memory.h"
 #include "../common/status.h"
 #include "../gpu/host/host_indices.h"
@@ -17,6 +18,7 @@ namespace ct {
 namespace {
 
 constexpr uint64_t piece_bytes = 8 * 1024 * 1024;
+constexpr unsigned long most_gpus = 1000;
 
 uint64_t smaller(uint64_t x, uint64_t y) { return x < y ? x : y; }
 
@@ -44,6 +46,16 @@ struct Layout {
     return uint32_t(smaller(units, most ? most : 1));
   }
 };
+
+// Which GPU a name means: "auto" and "cuda" the first, "cuda:1" the second.
+bool find_ordinal(int* ordinal, const char* name) {
+  if (!strcmp(name, "auto") || !strcmp(name, "cuda")) return true;
+  char* end = nullptr;
+  const bool has_number = !strncmp(name, "cuda:", 5) && name[5] >= '0' && name[5] <= '9';
+  const unsigned long number = has_number ? strtoul(name + 5, &end, 10) : 0;
+  *ordinal = int(number);
+  return has_number && !*end && number < most_gpus;
+}
 
 bool upload(CudaDevice& device, CudaAddress to, const void* from, uint64_t bytes) {
   const unsigned char* const data = static_cast<const unsigned char*>(from);
@@ -104,12 +116,13 @@ bool fill_rows(CudaDevice& device, const Typed& out, const Fill& fill) {
 void list_instruction_sets(char (&names)[names_bytes]) { strcpy(names, "cuda"); }
 
 Opening make_device(ct_device** device, const char* instruction_set) {
-  if (strcmp(instruction_set, "auto") && strcmp(instruction_set, "cuda")) return Opening::unknown;
+  int ordinal = 0;
+  if (!find_ordinal(&ordinal, instruction_set)) return Opening::unknown;
   void* const memory = malloc(sizeof(CudaDevice));
   if (!memory) return Opening::no_memory;
   CudaDevice* const made = new (memory) CudaDevice;
   *device = made;
-  if (made->open()) return Opening::made;
+  if (made->open(ordinal)) return Opening::made;
   destroy_device(made);
   return Opening::failed;
 }
@@ -127,29 +140,45 @@ bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
   if (!buffer->bytes) return true;
   const int error = device.driver.fill(address, 0, buffer->bytes, device.stream);
   if (error == cuda_success) return true;
-  device.driver.memory_free(address);
+  device.give_back(address, buffer->bytes);
   return device.failed("zeroing memory", error);
 }
 
-// An error of what was begun before shows with the next call that waits.
 void free_memory(ct_buffer* buffer) {
-  CudaDevice& device = cuda(buffer->device);
   free_host_indices(buffer);
-  device.driver.stream_wait(device.stream);
-  device.driver.memory_free(address_of(buffer->data));
+  cuda(buffer->device).give_back(address_of(buffer->data), buffer->bytes);
 }
 
-bool map_contents(ct_buffer*, const ct_file*) {
-  return fail("ct_buffer_map: a CUDA device maps no files yet; load without a cache");
+uint64_t memory_left(ct_device* device) {
+  size_t left = 0, total = 0;
+  return cuda(device).driver.memory_info(&left, &total) == cuda_success ? left : 0;
 }
 
-const unsigned char* host_bytes(const ct_buffer&, const char* call) {
-  fail("%s: the host cannot read a CUDA buffer as it is; load without a cache", call);
-  return nullptr;
+// A GPU has memory of its own, so the contents are copied to it, which converts nothing.
+bool map_contents(ct_buffer* buffer, const ct_file* file) {
+  CudaDevice& device = cuda(buffer->device);
+  const CudaAddress address = device.allocate("ct_buffer_map", "", file->bytes);
+  if (!address) return false;
+  buffer->data = reinterpret_cast<unsigned char*>(address);
+  for (uint64_t begin = 0; begin < file->bytes; begin += piece_bytes) {
+    const uint64_t part = smaller(piece_bytes, file->bytes - begin);
+    if (!upload(device, address + begin, file->data + begin, part)) {
+      free_memory(buffer);
+      return false;
+    }
+    release_pages(file, file->data + begin, part);
+  }
+  return true;
+}
+
+const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t* bytes) {
+  static_assert(piece_bytes % checksum_block == 0);
+  *bytes = smaller(*bytes, piece_bytes);
+  return cuda(buffer.device).copy_down(address_of(buffer.data) + offset, *bytes);
 }
 
 float measure_limit(ct_device*, uint32_t, ct_buffer*) {
-  fail("ct_device_measure: a CUDA device is not measured here; run deno task bench:gpu");
+  fail("ct_device_measure: this device tells no limits; time its operators");
   return -1;
 }
 

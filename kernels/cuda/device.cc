@@ -28,11 +28,20 @@ bool CudaDevice::failed(const char* what, int error) {
               last_kernel, last_call);
 }
 
-bool CudaDevice::open() { return driver.open() && open_context() && load_kernels(); }
+bool CudaDevice::open(int ordinal) {
+  return driver.open() && open_context(ordinal) && load_kernels();
+}
 
-bool CudaDevice::open_context() {
+bool CudaDevice::open_context(int ordinal) {
+  int count = 0;
   int error = driver.init(0);
-  if (error == cuda_success) error = driver.device_get(&index, 0);
+  if (error == cuda_success) error = driver.device_count(&count);
+  if (error == cuda_success && count && ordinal >= count) {
+    return fail("ct_device_open: instruction_set is \"cuda:%d\" but the NVIDIA driver shows %d; "
+                "pass a number from 0 to %d",
+                ordinal, count, count - 1);
+  }
+  if (error == cuda_success) error = driver.device_get(&index, ordinal);
   if (error != cuda_success) {
     return fail("ct_device_open: the NVIDIA driver shows no GPU: %s; use another device",
                 driver.describe(error).text);
@@ -97,8 +106,12 @@ unsigned char* CudaDevice::take_staging(uint64_t bytes) {
     void* memory = nullptr;
     const int error = driver.pinned_allocate(&memory, staging_bytes);
     if (error != cuda_success) {
-      set_error("out of memory for %llu bytes to copy through: %s; free some",
-                (unsigned long long)staging_bytes, driver.describe(error).text);
+      if (error == cuda_out_of_memory) {
+        fail_memory("out of memory for %llu bytes of the host's to copy through; free some",
+                    (unsigned long long)staging_bytes);
+      } else {
+        failed("asking for memory to copy through", error);
+      }
       staging_bytes = 0;
       return nullptr;
     }
@@ -125,7 +138,7 @@ unsigned char* CudaDevice::copy_down(CudaAddress from, uint64_t bytes) {
 
 CudaAddress CudaDevice::allocate(const char* call, const char* what, uint64_t bytes) {
   CudaAddress address = 0;
-  const int error = driver.memory_allocate(&address, bytes ? bytes : 1);
+  const int error = arena.allocate(driver, &address, bytes);
   if (error == cuda_success) return address;
   size_t free = 0, total = 0;
   if (error != cuda_out_of_memory || driver.memory_info(&free, &total) != cuda_success) {
@@ -135,11 +148,19 @@ CudaAddress CudaDevice::allocate(const char* call, const char* what, uint64_t by
     failed(asked, error);
     return 0;
   }
-  set_error("%s: out of memory for %llu bytes%s, of %llu the GPU has %llu free; ask for less or "
-            "free some",
-            call, (unsigned long long)bytes, what, (unsigned long long)total,
-            (unsigned long long)free);
+  fail_memory("%s: out of memory for %llu bytes%s, of %llu the GPU has %llu free; ask for less or "
+              "free some",
+              call, (unsigned long long)bytes, what, (unsigned long long)total,
+              (unsigned long long)free);
   return 0;
+}
+
+// An error of what was begun before shows with the next call that waits.
+void CudaDevice::give_back(CudaAddress address, uint64_t bytes) {
+  const CudaAddress block = arena.take_back(address, bytes);
+  if (!block) return;
+  driver.stream_wait(stream);
+  driver.memory_free(block);
 }
 
 }  // namespace ct

@@ -3,14 +3,15 @@
 #pragma once
 #include "../common/device.h"
 #include "../gpu/host/launch.h"
+#include "arena.h"
 #include "driver.h"
 
 namespace ct {
 
 struct CudaDevice : ct_device {
-  // Opens the first GPU that the driver shows. False, with the error set, where there is none or it
-  // cannot run the kernels.
-  bool open();
+  // Opens one of the GPUs that the driver shows, which are numbered from 0. False, with the error
+  // set, where there is none or it cannot run the kernels.
+  bool open(int ordinal);
   ~CudaDevice();
 
   // Waits for all that was begun. False, with the error set, where some of it failed.
@@ -31,10 +32,14 @@ struct CudaDevice : ct_device {
   // the error.
   CudaAddress allocate(const char* call, const char* what, uint64_t bytes);
 
+  // Takes back what allocate() gave; what was begun may still use it.
+  void give_back(CudaAddress address, uint64_t bytes);
+
   // The error of something that was done for `what`; false.
   bool failed(const char* what, int error);
 
   CudaDriver driver{};
+  CudaArena arena;
   int index = 0;
   CudaHandle context = nullptr, stream = nullptr, module = nullptr;
   CudaHandle kernels[uint32_t(Kernel::count)] = {};
@@ -45,7 +50,7 @@ struct CudaDevice : ct_device {
   const char *last_call = nullptr, *last_kernel = nullptr;
 
  private:
-  bool open_context();
+  bool open_context(int ordinal);
   bool load_kernels();
 };
 

@@ -20,6 +20,7 @@ constexpr int cuda_capture_of_thread = 1;  // other threads go on as ever
   X(init, cuInit, (unsigned flags))                                                           \
   X(error_name, cuGetErrorName, (int error, const char** text))                               \
   X(error_text, cuGetErrorString, (int error, const char** text))                             \
+  X(device_count, cuDeviceGetCount, (int* count))                                             \
   X(device_get, cuDeviceGet, (int* device, int index))                                        \
   X(device_name, cuDeviceGetName, (char* text, int capacity, int device))                     \
   X(device_attribute, cuDeviceGetAttribute, (int* value, int attribute, int device))          \

@@ -67,15 +67,19 @@ void free_memory(ct_buffer* buffer) {
   free_host_memory(buffer);
 }
 
+// The system's, which many share.
+uint64_t memory_left(ct_device*) { return 0; }
+
 bool map_contents(ct_buffer* buffer, const ct_file* file) {
-  buffer->indices_lost = true;  // the host's copy of indices would begin as zeros
   return map_host_contents(buffer, file);
 }
 
-const unsigned char* host_bytes(const ct_buffer& buffer, const char*) { return buffer.data; }
+const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t*) {
+  return buffer.data + offset;
+}
 
 float measure_limit(ct_device*, uint32_t, ct_buffer*) {
-  set_error("ct_device_measure: the emulator has no limits; measure another device");
+  set_error("ct_device_measure: this device tells no limits; time its operators");
   return -1;
 }
 
@@ -111,7 +115,7 @@ namespace {
 // Blocks begin at a random one, too: no kernel may rely on their order.
 bool run_launch(EmulatorDevice& device, const char* call, const Program& program,
                 const Launch& launch) {
-  if (!make_blocks(device)) return fail("%s: out of memory for stacks; free some", call);
+  if (!make_blocks(device)) return fail_memory("%s: out of memory for stacks; free some", call);
   const Grid& grid = launch.grid;
   const uint64_t seed = ++device.launches;
   const uint32_t count = grid.x * grid.y * grid.z;

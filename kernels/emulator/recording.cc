@@ -61,7 +61,7 @@ bool add_launch(ct_recording* recording, const char* call, const Launch& launch)
 void* add_scratch(ct_recording* recording, const char* call, void* scratch, uint64_t bytes) {
   EmulatorRecording& self = emulator(recording);
   if (self.scratch.add({self.launches.count(), scratch, bytes})) return scratch;
-  set_error("%s: out of memory to record; free some", call);
+  fail_memory("%s: out of memory to record; free some", call);
   return nullptr;
 }
 

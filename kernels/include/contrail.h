@@ -60,6 +60,11 @@ typedef struct ct_recording ct_recording;
  * in files. It is the same for every instruction set. */
 #define CT_PACKED_LAYOUT 1u
 
+/* Kinds of failures, for ct_last_status. */
+#define CT_STATUS_SUCCESS 0u
+#define CT_STATUS_FAILED 1u
+#define CT_STATUS_OUT_OF_MEMORY 2u
+
 /* What ct_device_measure measures; `memory` is for the first alone. */
 #define CT_LIMIT_READ 0u
 #define CT_LIMIT_F32 1u
@@ -77,6 +82,11 @@ uint32_t ct_version(void);
  * Returns the bytes of the whole text without its NUL. */
 uint32_t ct_last_error(char* text, uint32_t capacity);
 
+/* Of what kind the calling thread's last failure was, whose text ct_last_error has: so that whoever
+ * can do with less memory knows that it was that, on whichever device. CT_STATUS_SUCCESS where none
+ * of the thread's calls has failed yet. */
+uint32_t ct_last_status(void);
+
 /* Copies the names of the instruction sets that this library holds and this processor has, best
  * first, separated by spaces ("avx2 plain"). Returns as ct_last_error does. */
 uint32_t ct_instruction_sets(char* text, uint32_t capacity);
@@ -84,7 +94,8 @@ uint32_t ct_instruction_sets(char* text, uint32_t capacity);
 /* ---- device ---------------------------------------------------------------------------------- */
 
 /* Opens a device with `threads` threads, the caller's included (0: the machine's physical cores).
- * instruction_set: "auto", or a name from ct_instruction_sets(). */
+ * instruction_set: "auto", or a name from ct_instruction_sets(); where a machine has several GPUs
+ * "cuda:1" is the second, and "auto" the first. */
 ct_device* ct_device_open(const char* instruction_set, uint32_t threads);
 
 /* Stops the threads. The device is released when the last buffer made on it is freed. */
@@ -97,11 +108,15 @@ uint32_t ct_device_describe(ct_device* device, char* text, uint32_t capacity);
 /* Threads that operators run on. */
 uint32_t ct_device_threads(ct_device* device);
 
+/* Bytes that can still be had of the device's own memory; 0 where it does not tell, or on failure.
+ */
+uint64_t ct_device_memory(ct_device* device);
+
 /* What the device can do at most, to hold other measurements against, the best of several runs of
  * some milliseconds: bytes read from `memory`, which is overwritten and should be larger than any
  * cache, in GB/s; multiply-adds in f32, with which bf16 is multiplied, too, and the products of
- * packed weights, both in 10^9 operations a second, of which a multiply-add is two. -1 on failure.
- */
+ * packed weights, both in 10^9 operations a second, of which a multiply-add is two. -1 on failure,
+ * also where there is no such measurement: a GPU has none. */
 float ct_device_measure(ct_device* device, uint32_t limit, ct_buffer* memory);
 
 /* ---- recordings ------------------------------------------------------------------------------ */
@@ -128,6 +143,9 @@ int32_t ct_record_begin(ct_device* device);
 /* What was called since ct_record_begin. */
 ct_recording* ct_record_end(ct_device* device);
 
+/* Kernels that a replay launches; 0 on failure. */
+uint32_t ct_recording_launches(ct_recording* recording);
+
 int32_t ct_recording_replay(ct_recording* recording);
 int32_t ct_recording_free(ct_recording* recording);
 
@@ -136,9 +154,10 @@ int32_t ct_recording_free(ct_recording* recording);
 /* Memory on the device, aligned to 256 bytes and zeroed. */
 ct_buffer* ct_buffer_create(ct_device* device, uint64_t bytes);
 
-/* Memory that begins as the contents of a file, which is mapped, not copied, and may be closed.
- * What is written to the memory does not reach the file. Whoever cuts the file off meanwhile kills
- * the process; to change it, put another one in its place. */
+/* Memory with the contents of a file, which is mapped, not copied, where the device can read the
+ * host's memory; the file may then be closed. It is only read: calls that would write to it are
+ * refused. Whoever cuts the file off meanwhile kills the process; to change it, put another one in
+ * its place. */
 ct_buffer* ct_buffer_map(ct_device* device, ct_file* file);
 
 /* Copies a buffer's bytes as they are. */

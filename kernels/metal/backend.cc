@@ -39,23 +39,36 @@ bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
   return buffer->mapping != nullptr;
 }
 
-// Commands that use the buffer hold it until they are done.
+// Commands that use the buffer hold it until they are done, but not the pages of a file.
 void free_memory(ct_buffer* buffer) {
+  MetalDevice& device = metal(buffer->device);
   free_host_indices(buffer);
-  metal(buffer->device).free_buffer(static_cast<Object>(buffer->mapping));
+  if (buffer->read_only) device.finish();
+  device.free_buffer(static_cast<Object>(buffer->mapping));
+  if (!buffer->read_only) return;
+  buffer->mapping = buffer->data;
+  free_host_memory(buffer);
 }
 
-bool map_contents(ct_buffer*, const ct_file*) {
-  return fail("ct_buffer_map: a Metal device maps no files yet; load without a cache");
+uint64_t memory_left(ct_device* device) { return metal(device).bytes_left(); }
+
+bool map_contents(ct_buffer* buffer, const ct_file* file) {
+  if (!map_host_contents(buffer, file)) return false;
+  const Object pages = metal(buffer->device).wrap_pages(buffer->data, buffer->bytes);
+  if (!pages) {
+    free_host_memory(buffer);
+    return false;
+  }
+  buffer->mapping = pages;
+  return true;
 }
 
-const unsigned char* host_bytes(const ct_buffer&, const char* call) {
-  fail("%s: the host cannot read a Metal buffer as it is; load without a cache", call);
-  return nullptr;
+const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t*) {
+  return metal(buffer.device).finish() ? buffer.data + offset : nullptr;
 }
 
 float measure_limit(ct_device*, uint32_t, ct_buffer*) {
-  fail("ct_device_measure: a Metal device is not measured here; run deno task bench:gpu");
+  fail("ct_device_measure: this device tells no limits; time its operators");
   return -1;
 }
 

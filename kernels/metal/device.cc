@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/status.h"
 
@@ -131,6 +132,12 @@ bool MetalDevice::finish() {
   return wait(last) && succeeded;
 }
 
+uint64_t MetalDevice::bytes_left() const {
+  const uint64_t most = send<uint64_t>(device, "recommendedMaxWorkingSetSize");
+  const uint64_t used = send<Count>(device, "currentAllocatedSize");
+  return used < most ? most - used : 0;
+}
+
 Object MetalDevice::allocate(void** data, const char* call, const char* what, uint64_t bytes) {
   const Count length = bytes ? bytes : 1;
   const Object buffer = send<Object>(device, "newBufferWithLength:options:", length,
@@ -142,9 +149,24 @@ Object MetalDevice::allocate(void** data, const char* call, const char* what, ui
     return buffer;
   }
   if (buffer) release(buffer);
-  set_error("%s: out of memory for %llu bytes%s, the GPU gives at most %lu at once; ask for less "
-            "or free some",
-            call, (unsigned long long)bytes, what, send<Count>(device, "maxBufferLength"));
+  fail_memory("%s: out of memory for %llu bytes%s, the GPU has %llu free and gives at most %lu at "
+              "once; ask for less or free some",
+              call, (unsigned long long)bytes, what, (unsigned long long)bytes_left(),
+              send<Count>(device, "maxBufferLength"));
+  return nullptr;
+}
+
+Object MetalDevice::wrap_pages(void* pages, uint64_t bytes) {
+  const uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
+  const Count length = (bytes + page - 1) / page * page;
+  const Object none = nullptr;
+  const Object buffer = send<Object>(device, "newBufferWithBytesNoCopy:length:options:deallocator:",
+                                     pages, length, shared_storage, none);
+  if (buffer && memory.add(buffer, pages)) return buffer;
+  if (buffer) release(buffer);
+  set_error("ct_buffer_map: the GPU does not take the %llu bytes of file as they lie, at most %lu "
+            "at once; load without a cache",
+            (unsigned long long)bytes, send<Count>(device, "maxBufferLength"));
   return nullptr;
 }
 

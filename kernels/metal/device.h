@@ -19,9 +19,17 @@ struct MetalDevice : ct_device {
   // Waits for all that was begun. False, with the error set, where some of it failed.
   bool finish();
 
+  // What the system advises to use at most, without what this program has in use.
+  uint64_t bytes_left() const;
+
   // A buffer of zeros and its memory; null, with the error set, where it cannot be had. `call` and
   // `what` are for the error.
   Object allocate(void** memory, const char* call, const char* what, uint64_t bytes);
+
+  // A buffer of whole pages of the host that hold so many bytes and stay the caller's; null, with
+  // the error set, where it cannot be had.
+  Object wrap_pages(void* pages, uint64_t bytes);
+
   void free_buffer(Object buffer);
 
   Object device = nullptr, queue = nullptr;

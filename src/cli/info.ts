@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parameterCount } from "../benchmark.ts";
+import { parameterCount } from "../model_costs.ts";
 import type { Runtime } from "../runtime.ts";
 import { flag } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";

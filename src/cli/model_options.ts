@@ -5,6 +5,7 @@
  */
 import type { LoadProgress, RuntimeOptions } from "../options.ts";
 import { Runtime } from "../runtime.ts";
+import { DEVICES, isOneGpu } from "../runtime_options.ts";
 import { bytes, choice, flag, number, present, text, whole } from "./arguments.ts";
 import { type CommandArguments, type OptionHelp, UsageError } from "./command.ts";
 import { cacheFolder } from "./environment.ts";
@@ -49,7 +50,7 @@ export const MODEL_OPTIONS: Readonly<Record<string, OptionHelp>> = {
     value: "BYTES",
     help: "for states of earlier prompts (default 256MiB; 0 keeps none)",
   },
-  device: { type: "string", value: "NAME", help: "cpu (default), cuda, metal or emulator" },
+  device: { type: "string", value: "NAME", help: "cpu (default), cuda, cuda:1, metal or emulator" },
   threads: { type: "string", value: "N", help: "threads (default 0: one for each core)" },
   "instruction-set": { type: "string", value: "NAME", help: "of the CPU kernels (default auto)" },
 };
@@ -106,13 +107,14 @@ function runtimeOptions(args: CommandArguments): RuntimeOptions {
   if (budget !== undefined && !(budget >= 1)) {
     throw new UsageError(`--attention-budget is ${budget}: pass a number of at least 1`);
   }
+  const device = text(args, "device");
   const memory = bytes(args, "memory");
   const sessions = whole(args, "sessions", 1);
   if (memory !== undefined && sessions !== undefined) {
     throw new UsageError("--sessions and --memory are both given: pass one of them");
   }
   return present<RuntimeOptions>({
-    device: choice(args, "device", ["auto", "cpu", "cuda", "metal", "emulator"]),
+    device: isOneGpu(device) ? device : choice(args, "device", DEVICES),
     weights: choice(args, "weights", ["auto", "f32", "bf16", "q8", "q4"]),
     cache: text(args, "cache-in") ?? (flag(args, "cache") || undefined),
     stateType: choice(args, "state-type", ["f32", "bf16"]),

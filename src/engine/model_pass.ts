@@ -59,6 +59,7 @@ export class ModelPass implements Disposable {
     this.#readAllLogits(hidden, all);
     batch.noteScores(segments);
     work.pass(segments, performance.now() - start);
+    work.launches = this.#recordings.launches;
   }
 
   [Symbol.dispose](): void {

@@ -13,6 +13,8 @@ export class WorkCount {
   #milliseconds = 0;
   /** Bytes of the states that are kept for prompts that begin alike. */
   keptBytes = 0;
+  /** Kernels of the pass that was replayed last. */
+  launches = 0;
 
   /** Counts a pass over these segments. */
   pass(segments: readonly { readonly tokens: ArrayLike<number> }[], milliseconds: number): void {
@@ -30,6 +32,7 @@ export class WorkCount {
       tokens: this.#tokens,
       milliseconds: this.#milliseconds,
       keptBytes: this.keptBytes,
+      launches: this.launches,
     };
   }
 }

@@ -18,7 +18,21 @@ namespace {
 constexpr int success = 0, invalid_value = 1, out_of_memory = 2, no_device = 100,
               invalid_image = 200, invalid_context = 201, invalid_handle = 400, not_found = 500,
               illegal_address = 700,
-              unsupported_in_capture = 900;
+              unsupported_in_capture = 900, capture_invalidated = 901;
+const std::map<int, const char*> error_names = {
+    {invalid_value, "CUDA_ERROR_INVALID_VALUE"},
+    {out_of_memory, "CUDA_ERROR_OUT_OF_MEMORY"},
+    {no_device, "CUDA_ERROR_NO_DEVICE"},
+    {invalid_image, "CUDA_ERROR_INVALID_IMAGE"},
+    {invalid_context, "CUDA_ERROR_INVALID_CONTEXT"},
+    {invalid_handle, "CUDA_ERROR_INVALID_HANDLE"},
+    {not_found, "CUDA_ERROR_NOT_FOUND"},
+    {illegal_address, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+    {unsupported_in_capture, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
+    {capture_invalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
+// There are two, which share all that one has.
+constexpr int first_device = 7;
+bool is_device(int device) { return device == first_device || device == first_device + 1; }
 constexpr uint64_t capacity = 512 * 1024 * 1024;
 // Such an address is nobody's on the host: to touch it ends the process.
 constexpr uint64_t device_bit = uint64_t{1} << 62;

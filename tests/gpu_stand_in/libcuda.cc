@@ -1,6 +1,7 @@
 // What stands in for libcuda.so.1: it does what the driver would, in order but as late as the
 // driver may, on memory that the host cannot touch, and refuses what the driver would refuse. Built
-// with STAND_IN_WITHOUT_GPU it is a driver that finds no GPU.
+// with STAND_IN_WITHOUT_GPU it is a driver that finds no GPU, and with STAND_IN_WITHOUT_GRAPHS one
+// that fails to capture or to prepare each graph.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,18 +19,8 @@ int cuInit(unsigned flags) {
 }
 
 int cuGetErrorName(int error, const char** text) {
-  static const std::map<int, const char*> names = {
-      {invalid_value, "CUDA_ERROR_INVALID_VALUE"},
-      {out_of_memory, "CUDA_ERROR_OUT_OF_MEMORY"},
-      {no_device, "CUDA_ERROR_NO_DEVICE"},
-      {invalid_image, "CUDA_ERROR_INVALID_IMAGE"},
-      {invalid_context, "CUDA_ERROR_INVALID_CONTEXT"},
-      {invalid_handle, "CUDA_ERROR_INVALID_HANDLE"},
-      {not_found, "CUDA_ERROR_NOT_FOUND"},
-      {illegal_address, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-      {unsupported_in_capture, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}};
-  const auto found = names.find(error);
-  *text = found == names.end() ? nullptr : found->second;
+  const auto found = error_names.find(error);
+  *text = found == error_names.end() ? nullptr : found->second;
   return *text ? success : invalid_value;
 }
 
@@ -38,31 +29,36 @@ int cuGetErrorString(int error, const char** text) {
   return success;
 }
 
+int cuDeviceGetCount(int* count) {
+  *count = 2;
+  return success;
+}
+
 int cuDeviceGet(int* device, int index) {
-  *device = 7;
-  return index ? invalid_value : success;
+  *device = first_device + index;
+  return index < 0 || index > 1 ? invalid_value : success;
 }
 
 int cuDeviceGetName(char* text, int size, int device) {
-  snprintf(text, size_t(size), "Stand-in GPU");
-  return device == 7 ? success : invalid_value;
+  snprintf(text, size_t(size), device == first_device ? "Stand-in GPU" : "Other GPU");
+  return is_device(device) ? success : invalid_value;
 }
 
 int cuDeviceGetAttribute(int* value, int attribute, int device) {
-  if (device != 7 || (attribute != 75 && attribute != 76)) return invalid_value;
+  if (!is_device(device) || (attribute != 75 && attribute != 76)) return invalid_value;
   *value = attribute == 75 ? 8 : 6;
   return success;
 }
 
 int cuDevicePrimaryCtxRetain(void** context, int device) {
-  if (device != 7) return invalid_value;
+  if (!is_device(device)) return invalid_value;
   ++gpu().contexts;
   *context = &context_object;
   return success;
 }
 
 int cuDevicePrimaryCtxRelease_v2(int device) {
-  if (device != 7 || !gpu().contexts) return invalid_context;
+  if (!is_device(device) || !gpu().contexts) return invalid_context;
   if (--gpu().contexts) return success;
   const Gpu& all = gpu();
   if (all.memory.size() + all.pinned.size() + all.streams.size() + all.modules.size() +
@@ -213,26 +209,37 @@ int cuStreamBeginCapture_v2(void* stream, int mode) {
   return success;
 }
 
+int cuGraphDestroy(void* graph) {
+  if (!gpu().graphs.erase(static_cast<Graph*>(graph))) return invalid_handle;
+  delete static_cast<Graph*>(graph);
+  return success;
+}
+
 int cuStreamEndCapture(void* stream, void** graph) {
   Stream* const on = static_cast<Stream*>(stream);
   if (!gpu().streams.count(on) || !on->capture) return refuse(invalid_value, "there is no capture");
   *graph = on->capture;
   on->capture = nullptr;
+#if defined(STAND_IN_WITHOUT_GRAPHS)
+  static bool fails = false;
+  if ((fails = !fails)) {
+    cuGraphDestroy(*graph);
+    *graph = nullptr;
+    return refuse(capture_invalidated, "a capture that is spoilt");
+  }
+#endif
   return success;
 }
 
 int cuGraphInstantiateWithFlags(void** prepared, void* graph, unsigned long long flags) {
   Graph* const from = static_cast<Graph*>(graph);
   if (!gpu().graphs.count(from) || flags) return refuse(invalid_value, "this is no graph");
+#if defined(STAND_IN_WITHOUT_GRAPHS)
+  return refuse(out_of_memory, "there is no room for a graph");
+#endif
   Graph* const made = new Graph(*from);
   gpu().prepared.insert(made);
   *prepared = made;
-  return success;
-}
-
-int cuGraphDestroy(void* graph) {
-  if (!gpu().graphs.erase(static_cast<Graph*>(graph))) return invalid_handle;
-  delete static_cast<Graph*>(graph);
   return success;
 }
 

@@ -3,6 +3,7 @@
 // Metal would not take ends the process.
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "metal_things.h"
 
@@ -25,6 +26,8 @@ Thing* new_queue(Thing*, Name) { return make("queue"); }
 Thing* new_options(Thing*, Name) { return make("options"); }
 void set_fast_math(Thing* self, Name, signed char fast) { self->ended = !fast; }
 Count most_bytes(Thing*, Name) { return 1ul << 28; }
+uint64_t working_set(Thing*, Name) { return 1ul << 29; }
+Count allocated_bytes(Thing*, Name) { return allocated; }
 
 Thing* new_library(Thing*, Name, Thing* source, Thing* options, Thing**) {
   if (!options->ended) refuse("kernels are compiled with fast mathematics");
@@ -57,9 +60,26 @@ Thing* new_buffer(Thing*, Name, Count bytes, Count options) {
   if (bytes > most_bytes(nullptr, nullptr)) return nullptr;
   Thing* const made = make("buffer");
   made->memory.assign(bytes + 256, 0xff);
+  made->bytes = bytes;
+  allocated += bytes;
+  return made;
+}
+Thing* new_buffer_of_pages(Thing*, Name, unsigned char* pages, Count bytes, Count options,
+                           Thing* deallocator) {
+  const Count page = Count(sysconf(_SC_PAGESIZE));
+  if (!bytes || bytes % page || reinterpret_cast<uintptr_t>(pages) % page || options) {
+    refuse("a buffer of what are no whole pages, or not shared");
+  }
+  if (deallocator) refuse("a deallocator, which the host does without");
+  if (bytes > most_bytes(nullptr, nullptr)) return nullptr;
+  Thing* const made = make("buffer");
+  made->pages = pages;
+  made->bytes = bytes;
+  allocated += bytes;
   return made;
 }
 unsigned char* contents(Thing* self, Name) {
+  if (self->pages) return self->pages;
   const uintptr_t begin = reinterpret_cast<uintptr_t>(self->memory.data());
   return reinterpret_cast<unsigned char*>((begin + 255) / 256 * 256);
 }
@@ -80,7 +100,7 @@ void set_buffer(Thing* self, Name, Thing* buffer, Count offset, Count index) {
     self->next.buffers[index] = {nullptr, 0};
     return;
   }
-  const Count bytes = buffer->memory.size() - 256;
+  const Count bytes = buffer->bytes;
   if (buffer->kind != "buffer" || offset > bytes) refuse("an offset outside of its buffer");
   self->next.buffers[index] = {contents(buffer, nullptr) + offset, bytes - offset};
   self->held[0]->held.push_back(retained(buffer));
@@ -158,6 +178,9 @@ void* find_method(Thing* self, Name selector) {
         {"newLibraryWithSource:options:error:", method(new_library)},
         {"newComputePipelineStateWithFunction:error:", method(new_pipeline)},
         {"newBufferWithLength:options:", method(new_buffer)},
+        {"newBufferWithBytesNoCopy:length:options:deallocator:", method(new_buffer_of_pages)},
+        {"recommendedMaxWorkingSetSize", method(working_set)},
+        {"currentAllocatedSize", method(allocated_bytes)},
         {"maxBufferLength", method(most_bytes)}}},
       {"library", {{"newFunctionWithName:", method(new_function)}}},
       {"function", {}},

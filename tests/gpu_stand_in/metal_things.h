@@ -35,7 +35,9 @@ struct Thing {
   std::string kind;
   int references = 1;
   std::string text;  // of strings, libraries and functions
-  std::vector<unsigned char> memory;  // of buffers, 16 bytes more to align
+  std::vector<unsigned char> memory;  // of buffers, 256 bytes more to align
+  unsigned char* pages = nullptr;  // of buffers without memory of their own
+  unsigned long bytes = 0;
   std::vector<Thing*> held;  // what must live as long
   std::vector<Dispatch> dispatches;  // of commands
   Dispatch next;  // of an encoder
@@ -44,6 +46,7 @@ struct Thing {
 };
 
 int live = 0, devices = 0;
+unsigned long allocated = 0;  // bytes of all buffers
 std::vector<std::vector<Thing*>> pools;
 std::vector<Thing*> waiting;  // commands, committed and not yet run
 
@@ -57,6 +60,7 @@ Thing* make(const char* kind) {
 void give_up(Thing* thing) {
   if (--thing->references) return;
   for (Thing* const held : thing->held) give_up(held);
+  allocated -= thing->bytes;
   if (thing->kind == "device") --devices;
   if (--live && thing->kind == "device" && !devices && pools.empty()) {
     refuse("a device is given up before what was made on it");

@@ -16,17 +16,20 @@ export const KERNEL_SOURCES = [
   "kernels/common/status.cc",
 ];
 
-/** Runs what a host has a part in of `gpu_test.ts`; the rest is long, and the emulator's test. */
-export const RUN_CHECKS = [
-  "tools/deno.ts",
-  "test",
-  "--allow-all",
-  "--filter",
-  "/float64|refuse|loaded|record|tiny-4b|restore|batch/",
-  "tests/gpu_test.ts",
-];
+/** Runs the tests of `gpu_test.ts` whose names match. */
+function checks(names: string): string[] {
+  return ["tools/deno.ts", "test", "--allow-all", "--filter", names, "tests/gpu_test.ts"];
+}
+
+/** Runs what a host has a part in; the rest is long, and the emulator's test. */
+export const RUN_CHECKS = checks("/float64|refuse|loaded|record|tiny-4b|restore|batch/");
+/** Runs whole generations, whose steps come again. */
+export const RUN_MODELS = checks("/restore|batch/");
 /** What it prints at its end. */
 export const CHECKS_PASSED = /\b[1-9]\d passed \(\d+ steps\) \| 0 failed/;
+
+/** Maps weights on the device that is named; says nothing where all is as it should be. */
+export const MAPPED_WEIGHTS = "tests/gpu_stand_in/mapped_weights.ts";
 
 const FLAGS = ["-std=c++17", "-O2", "-fPIC", "-Wall", "-Wextra", "-ffp-contract=off"];
 

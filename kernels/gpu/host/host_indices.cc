@@ -26,7 +26,9 @@ bool find_copy(ct_tensor& copy, const ct_tensor& tensor) {
 bool keep_host_indices(const ct_tensor& tensor, const void* from) {
   if (tensor.type != CT_I32 || tensor.buffer->indices_lost) return true;
   ct_tensor copy;
-  if (!find_copy(copy, tensor)) return fail("out of memory for a copy of indices; free some");
+  if (!find_copy(copy, tensor)) {
+    return fail_memory("out of memory for a copy of indices; free some");
+  }
   if (from) {
     write_host_elements(copy, from);
   } else {

@@ -2,6 +2,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "../../common/device.h"
+#include "../../common/recording.h"
 #include "../kernel_list.h"
 #include "operands.h"
 
@@ -52,6 +54,7 @@ bool launch_kernel(ct_device* device, const char* call, Kernel kernel, const Gri
   static_assert(sizeof...(buffers) <= most_kernel_buffers);
   if (!grid.x || !grid.y || !grid.z) return true;
   const KernelBuffer all[] = {buffers...};
+  if (device->recording) ++device->recording->launch_count;
   return launch(device, call,
                 {kernel, grid, &sizes, sizeof sizes, all, uint32_t(sizeof...(buffers))});
 }

@@ -15,7 +15,7 @@ bool LaunchList::add(const char* call, const Launch& launch) {
       launches_.add(kept)) {
     return true;
   }
-  return fail("%s: out of memory to record; free some", call);
+  return fail_memory("%s: out of memory to record; free some", call);
 }
 
 }  // namespace ct

@@ -1,0 +1,11 @@
+/**
+ * What the programs here check with: they are run where tests' own libraries may not be at hand.
+ *
+ * @module
+ */
+
+/** Throws unless both are the same as JSON. */
+export function expectSame(have: unknown, wanted: unknown): void {
+  const [text, other] = [have, wanted].map((value) => JSON.stringify(value));
+  if (text !== other) throw new Error(`it is ${text}, not ${other}`);
+}
