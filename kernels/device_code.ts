@@ -49,8 +49,9 @@ export async function cudaCode(
   scratch: string,
 ): Promise<CompileJob> {
   const file = `${scratch}/kernels.fatbin`;
-  const [oldest = "sm_75"] = targets;
-  const code = [...targets, oldest.replace("sm", "compute")].map((name) =>
+  // The oldest has no matrix instructions for bf16, so whatever is newer gets PTX that has.
+  const others = targets.slice(0, 2).map((name) => name.replace("sm", "compute"));
+  const code = [...targets, ...others].map((name) =>
     `-gencode=arch=${name.replace("sm", "compute")},code=${name}`
   );
   await runCompiler("nvcc", [...CUDA_FLAGS, ...code, `-o=${file}`, source]);

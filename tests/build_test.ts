@@ -187,7 +187,8 @@ Deno.test({
     assertEquals(project.read("build/libcontrail_cuda.so"), "whole\n");
     assertEquals(
       project.read("asked"),
-      "arch=compute_75,code=sm_75 arch=compute_90,code=sm_90 arch=compute_75,code=compute_75",
+      "arch=compute_75,code=sm_75 arch=compute_90,code=sm_90 " +
+        "arch=compute_75,code=compute_75 arch=compute_90,code=compute_90",
     );
   },
 });

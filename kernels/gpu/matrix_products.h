@@ -1,5 +1,5 @@
-// Products of bf16 by the matrix instructions of a device: 16 outputs by 8 rows of x, whose sums are
-// shared out among the lanes of a warp as the instructions have it, and the products as devices
+// Products of bf16 by the matrix instructions of a device: 16 outputs by 8 rows of x, whose sums
+// are shared out among the lanes of a warp as the instructions have it, and the products as devices
 // without them compute them. The order inside of an instruction is its own, but the same for each
 // of its sums, wherever that stands.
 #pragma once

@@ -124,10 +124,10 @@ struct ShuffledLanes {
 #endif
 
 // sums + the products of 32 columns of 16 outputs with those of 8 rows of x, all bf16; of all lanes
-// of a warp. A lane brings the eight columns of lane_part() of outputs lane_row() and eight further,
-// and of row lane_row() of x. The tensor cores of sm_80 take 16 columns at a time, a lane's first
-// pair and those eight further. Which columns these are is all the same to a sum, as long as weights
-// and x agree. Before sm_80 there are none for bf16.
+// of a warp. A lane brings its eight columns, those of lane_part(), of outputs lane_row() and eight
+// further, and of row lane_row() of x. Tensor cores take 16 columns at a time, two pairs of a lane;
+// which columns of memory these are is all the same to a sum, as long as weights and x agree.
+// Before sm_80 they do not take bf16.
 DEVICE MatrixSums matrix_products(MatrixSums sums, uint4 upper, uint4 lower, uint4 x,
                                   uint32_t lane) {
 #if __CUDA_ARCH__ >= 800
