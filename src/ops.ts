@@ -155,7 +155,8 @@ export interface Ops {
   rmsNorm(out: Tensor, x: Tensor, weight: Tensor, epsilon: number): void;
   /**
    * `out[N, M] = x[N, K] · weight[M, K]ᵀ + bias[1, M]`; `weight` f32, bf16 or packed, accumulated
-   * in f32. With packed weights each group of `x` is rounded to 8 bits, too.
+   * in f32. With packed weights each group of `x` is rounded to 8 bits, too; with bf16 ones a GPU
+   * rounds `x` to bf16.
    */
   linear(out: Tensor, x: Tensor, weight: Tensor, bias?: Tensor): void;
   /** `out = x + y`, all `[N, D]`. `out` may be `x` or `y`. */

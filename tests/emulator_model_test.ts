@@ -41,7 +41,9 @@ Deno.test("packed weights give nearly the same logits when the emulator runs the
     const wanted = (await expected.append(PROMPT_IDS.slice(0, 2)))!;
     const have = (await session.append(PROMPT_IDS.slice(0, 2)))!;
     const worst = have.reduce((most, x, i) => Math.max(most, Math.abs(x - wanted[i]!)), 0);
-    assert(worst < 1e-4, `${weights}: ${worst}`); // seen: 2e-6
+    // Matrices whose columns fill no groups are bf16, for which the emulator rounds inputs; seen:
+    // 0.07 of logits up to 14. What packed matrices give is in the operator table, bit for bit.
+    assert(worst < 0.2, `${weights}: ${worst}`);
   }
 });
 

@@ -5,7 +5,7 @@
  */
 import { Device } from "../ffi/device.ts";
 import { NativeOps } from "../ffi/ops.ts";
-import { checkModel, EXACT, goldenModels, NATIVE } from "./golden_model.ts";
+import { checkModel, checkRoundedModel, EXACT, goldenModels, NATIVE } from "./golden_model.ts";
 import { Targets } from "./native.ts";
 import { ReferenceOps } from "./reference_ops.ts";
 
@@ -37,6 +37,8 @@ for (const model of goldenModels()) {
     const short = prompts.filter((golden) =>
       golden.integers("input_ids").length <= LONGEST_EMULATED
     );
-    checkModel(new NativeOps(device), { ...model, prompts: short }, 64, NATIVE);
+    const ops = new NativeOps(device);
+    checkModel(ops, { ...model, prompts: short }, 64, NATIVE);
+    checkRoundedModel(ops, { ...model, prompts: short }, 64);
   });
 }

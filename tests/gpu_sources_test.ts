@@ -42,6 +42,33 @@ Deno.test({
 });
 
 Deno.test({
+  name: `kernels have matrix instructions when they are for CUDA${await missing("nvcc")}`,
+  ignore: await missing("nvcc") !== "",
+  fn: async () => {
+    for (const [architecture, integers] of [["75", "m8n8k16"], ["80", "m16n8k32"]] as const) {
+      const code = await runCompiler("nvcc", [
+        "-ptx",
+        "-std=c++17",
+        "-fmad=false",
+        `-arch=compute_${architecture}`,
+        "-o=/dev/stdout",
+        `${KERNELS}cuda/kernels.cu`,
+      ]);
+      const found = new Map(
+        Array.from(code.matchAll(/^\.visible \.entry (ct_\w+)\(.*?^}/gms), ([text, name]) => [
+          name!,
+          new Set(Array.from(text.matchAll(/mma\.sync\.aligned\.(\w+)/g), ([, shape]) => shape)),
+        ]),
+      );
+      const floats = architecture === "75" ? [] : ["m16n8k16"]; // sm_75 has none for bf16
+      assertEquals(found.get("ct_linear_packed_tile"), new Set([integers]));
+      assertEquals(found.get("ct_linear_bf16"), new Set(floats));
+      assertEquals(found.get("ct_linear_tile_bf16"), new Set(floats));
+    }
+  },
+});
+
+Deno.test({
   name: `kernels compile as Metal, with a stand-in for its library${await missing("clang++")}`,
   ignore: await missing("clang++") !== "",
   fn: async () => {

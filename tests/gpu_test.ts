@@ -11,7 +11,7 @@ import { NativeOps } from "../ffi/ops.ts";
 import type { Session } from "../src/session.ts";
 import { longRecurrence } from "./cases/recurrent.ts";
 import { GREEDY_IDS, loadFable, PROMPT_IDS } from "./fable.ts";
-import { checkModel, goldenModels, NATIVE } from "./golden_model.ts";
+import { checkModel, checkRoundedModel, goldenModels, NATIVE } from "./golden_model.ts";
 import { checkDrift, checkRoundedDrift } from "./operator_checks/drift.ts";
 import { testOperators } from "./operator_checks/register.ts";
 
@@ -37,7 +37,9 @@ for (const library of ["cuda", "metal"] as const) {
       ignore,
       fn: () => {
         using device = Device.open({ backend: library });
-        checkModel(new NativeOps(device), model, 64, NATIVE);
+        const ops = new NativeOps(device);
+        checkModel(ops, model, 64, NATIVE);
+        checkRoundedModel(ops, model, 64);
       },
     });
   }

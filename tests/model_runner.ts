@@ -28,6 +28,8 @@ export interface RunnerOptions {
   readonly attentionRead?: number;
   /** The trained length, in place of the configuration's. */
   readonly maxPositions?: number;
+  /** The type of the weights (default f32). */
+  readonly weights?: "f32" | "bf16";
 }
 
 /** The next tokens of the session in a slot. */
@@ -42,7 +44,7 @@ export interface PassResult {
   readonly logits: Float32Array; // [N, V]
 }
 
-/** A checkpoint's model with weights, states and caches in f32. */
+/** A checkpoint's model with states and caches in f32. */
 export class ModelRunner implements Disposable {
   readonly vocabulary: number;
   readonly #ops: Ops;
@@ -62,7 +64,7 @@ export class ModelRunner implements Disposable {
     const parsed = parseConfig(readJson(`${folder}/config.json`), folder);
     const config = { ...parsed, maxPositions: options.maxPositions ?? parsed.maxPositions };
     using source = new CheckpointSource(ops, Checkpoint.open(folder));
-    const weights = stack.use(new Weights(ops, config, source, { type: "f32" }));
+    const weights = stack.use(new Weights(ops, config, source, { type: options.weights ?? "f32" }));
     const types = { cacheType: "f32", stateType: "f32" } as const;
     const states = { slots, attentionBudget, maxSegment: maxRows, ...types };
     const pool = stack.use(new StatePool(ops, config, states));

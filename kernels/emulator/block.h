@@ -50,6 +50,15 @@ class Block {
   void wait_for_block(uint32_t line);
   uint32_t exchange(uint32_t value, uint32_t mask, uint32_t line);  // with lane ^ mask
   void* take_shared(uint32_t bytes);
+
+  // Room for a T of each lane, by which the lanes of a warp show each other more than a shuffle
+  // does; a shuffle has to stand between writing and reading.
+  template <typename T>
+  T* warp_memory() {
+    static_assert(sizeof(T) * warp_lanes <= sizeof warp_memory_);
+    return reinterpret_cast<T*>(warp_memory_);
+  }
+
   [[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
  private:
@@ -88,6 +97,7 @@ class Block {
   Lane lanes_[most_block_threads];
   char error_[400] = "";
   alignas(16) unsigned char shared_[shared_capacity];
+  alignas(16) unsigned char warp_memory_[warp_lanes * 64];
 };
 
 }  // namespace ct

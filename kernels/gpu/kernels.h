@@ -13,6 +13,8 @@
 #include "gated_delta_chunk.h"
 #include "gated_norm.h"
 #include "linear.h"
+#include "linear_bf16.h"
+#include "linear_bf16_tile.h"
 #include "linear_packed.h"
 #include "linear_packed_tile.h"
 #include "linear_tile.h"

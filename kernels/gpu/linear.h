@@ -25,9 +25,3 @@ KERNEL(linear_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x)
   linear_output<float>(sizes, out, x, weight, bias, BLOCK_Y,
                        BLOCK_X * block_warps + THREAD / warp_size, THREAD % warp_size);
 }
-
-KERNEL(linear_bf16, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x),
-       BUFFER(2, const bf16, weight), BUFFER(3, const float, bias)) {
-  linear_output<bf16>(sizes, out, x, weight, bias, BLOCK_Y,
-                      BLOCK_X * block_warps + THREAD / warp_size, THREAD % warp_size);
-}

@@ -97,10 +97,3 @@ KERNEL(linear_tile_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const floa
   SHARED(float, weight_tile, tile_size * tile_columns);
   linear_tile<float>(sizes, out, x, weight, bias, x_tile, weight_tile, BLOCK_X, THREAD);
 }
-
-KERNEL(linear_tile_bf16, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x),
-       BUFFER(2, const bf16, weight), BUFFER(3, const float, bias)) {
-  SHARED(float, x_tile, tile_size * tile_columns);
-  SHARED(float, weight_tile, tile_size * tile_columns);
-  linear_tile<bf16>(sizes, out, x, weight, bias, x_tile, weight_tile, BLOCK_X, THREAD);
-}

@@ -8,8 +8,9 @@
 //   DEVICE, CONSTANT             before what kernels call, and constants
 //   UNROLL                       before a loop whose count is constant
 //   THREAD, BLOCK_X, _Y, _Z      where a thread is; in kernels only
-// and barrier(), shuffle_xor(), the bits of floats, multiply_add(), dot_bytes() and tile_products()
-// below, and the functions of <cmath> for floats. Build without contraction and without fast
+// and barrier(), shuffle_xor(), the bits of floats, multiply_add(), dot_bytes(), load_wide(), the
+// places of lanes, tile_products() and matrix_products() below, uint4, and the functions of <cmath>
+// for floats. Build without contraction and without fast
 // mathematics: only multiply_add() may fuse.
 #pragma once
 #include <stdint.h>
@@ -54,6 +55,18 @@ DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
   return __dp4a(int32_t(x), int32_t(y), sum);
 }
 
+// 16 bytes from an address that is a multiple of 16.
+template <typename T>
+DEVICE uint4 load_wide(const T* from) {
+  return *reinterpret_cast<const uint4*>(from);
+}
+
+// Where a lane stands in a matrix instruction: one of 8 rows, and there one of 4 parts.
+DEVICE uint32_t lane_row(uint32_t lane) { return lane / 4; }
+DEVICE uint32_t lane_part(uint32_t lane) { return lane % 4; }
+DEVICE uint32_t lane_at(uint32_t row, uint32_t part) { return row * 4 + part; }
+
+#include "matrix_products.h"
 #include "tile_products.h"
 
 // sums + the products of 32 bytes of each row, as plain_tile_products(); of all lanes of a warp.
@@ -80,4 +93,48 @@ DEVICE TileSums tile_products(TileSums sums, const uint32_t* x, const uint32_t* 
   }
 #endif
   return sums;
+}
+
+#if __CUDA_ARCH__ >= 800
+
+DEVICE void multiply_matrices(MatrixSums& sums, uint32_t upper, uint32_t lower, uint32_t next_upper,
+                              uint32_t next_lower, uint32_t x, uint32_t next_x) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(sums.at[0]), "+f"(sums.at[1]), "+f"(sums.at[2]), "+f"(sums.at[3])
+      : "r"(upper), "r"(lower), "r"(next_upper), "r"(next_lower), "r"(x), "r"(next_x));
+}
+
+#else
+
+struct ShuffledLanes {
+  uint4 own_upper, own_lower, own_x;
+
+  static DEVICE uint4 shuffled(uint4 words, uint32_t from) {
+    const uint32_t all = 0xffffffffu;
+    return {__shfl_sync(all, words.x, int(from)), __shfl_sync(all, words.y, int(from)),
+            __shfl_sync(all, words.z, int(from)), __shfl_sync(all, words.w, int(from))};
+  }
+  DEVICE uint4 upper(uint32_t from) const { return shuffled(own_upper, from); }
+  DEVICE uint4 lower(uint32_t from) const { return shuffled(own_lower, from); }
+  DEVICE uint4 x(uint32_t from) const { return shuffled(own_x, from); }
+};
+
+#endif
+
+// sums + the products of 32 columns of 16 outputs with those of 8 rows of x, all bf16; of all lanes
+// of a warp. A lane brings its eight columns, those of lane_part(), of outputs lane_row() and eight
+// further, and of row lane_row() of x. Tensor cores take 16 columns at a time, two pairs of a lane;
+// which columns of memory these are is all the same to a sum, as long as weights and x agree.
+// Before sm_80 they do not take bf16.
+DEVICE MatrixSums matrix_products(MatrixSums sums, uint4 upper, uint4 lower, uint4 x,
+                                  uint32_t lane) {
+#if __CUDA_ARCH__ >= 800
+  multiply_matrices(sums, upper.x, lower.x, upper.y, lower.y, x.x, x.y);
+  multiply_matrices(sums, upper.z, lower.z, upper.w, lower.w, x.z, x.w);
+  return sums;
+#else
+  return plain_matrix_products(sums, ShuffledLanes{upper, lower, x}, lane);
+#endif
 }

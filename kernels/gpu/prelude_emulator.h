@@ -66,6 +66,27 @@ inline int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
   return sum;
 }
 
+struct alignas(16) uint4 {
+  uint32_t x, y, z, w;
+};
+
+template <typename T>
+uint4 load_wide(ct::Global<T> from) {
+  from[16 / sizeof(T) - 1];  // fails where it is in no buffer
+  if (uintptr_t(&from[0]) % 16) ct::Block::current().fail("loads 16 bytes from between them");
+  uint4 words;
+  memcpy(&words, &from[0], sizeof words);
+  return words;
+}
+
+// As Metal has it, so that a kernel which counts on CUDA's places is noticed.
+inline uint32_t lane_row(uint32_t lane) { return lane / 16 * 4 + lane / 2 % 4; }
+inline uint32_t lane_part(uint32_t lane) { return lane / 8 % 2 * 2 + lane % 2; }
+inline uint32_t lane_at(uint32_t row, uint32_t part) {
+  return row / 4 * 16 + part / 2 * 8 + row % 4 * 2 + part % 2;
+}
+
+#include "matrix_products.h"
 #include "tile_products.h"
 
 // Fails where lanes of the warp are missing.
@@ -73,4 +94,27 @@ inline TileSums tile_products(TileSums sums, SHARED_POINTER(uint32_t) x, SHARED_
                               uint32_t stride, uint32_t lane, uint32_t line = __builtin_LINE()) {
   shuffle_xor(lane, 0, line);
   return plain_tile_products(sums, x, y, stride, lane);
+}
+
+// What the lanes of a warp bring.
+struct LaneOperands {
+  uint4 upper, lower, x;
+};
+struct WarpOperands {
+  const LaneOperands* of;
+
+  uint4 upper(uint32_t lane) const { return of[lane].upper; }
+  uint4 lower(uint32_t lane) const { return of[lane].lower; }
+  uint4 x(uint32_t lane) const { return of[lane].x; }
+};
+
+// Fails where lanes of the warp are missing.
+inline MatrixSums matrix_products(MatrixSums sums, uint4 upper, uint4 lower, uint4 x, uint32_t lane,
+                                  uint32_t line = __builtin_LINE()) {
+  LaneOperands* const all = ct::Block::current().warp_memory<LaneOperands>();
+  all[lane] = {upper, lower, x};
+  shuffle_xor(lane, 0, line);  // all are there
+  sums = plain_matrix_products(sums, WarpOperands{all}, lane);
+  shuffle_xor(lane, 0, line);  // none is read any more
+  return sums;
 }

@@ -42,9 +42,67 @@ DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
   return sum;
 }
 
+template <typename T>
+DEVICE uint4 load_wide(device const T* from) {
+  return *reinterpret_cast<device const uint4*>(from);
+}
+
+// As the two elements beside each other of an 8 by 8 simdgroup_matrix that a lane has.
+DEVICE uint32_t lane_row(uint32_t lane) { return lane / 16 * 4 + lane / 2 % 4; }
+DEVICE uint32_t lane_part(uint32_t lane) { return lane / 8 % 2 * 2 + lane % 2; }
+DEVICE uint32_t lane_at(uint32_t row, uint32_t part) {
+  return row / 4 * 16 + part / 2 * 8 + row % 4 * 2 + part % 2;
+}
+
+#include "matrix_products.h"
 #include "tile_products.h"
 
 DEVICE TileSums tile_products(TileSums sums, SHARED_POINTER(uint32_t) x, SHARED_POINTER(uint32_t) y,
                               uint32_t stride, uint32_t lane) {
   return plain_tile_products(sums, x, y, stride, lane);
+}
+
+using Matrix = simdgroup_matrix<float, 8, 8>;
+
+DEVICE Matrix matrix_of(float first, float second) {
+  Matrix matrix;
+  matrix.thread_elements()[0] = first;
+  matrix.thread_elements()[1] = second;
+  return matrix;
+}
+
+// A pair of each lane's columns of x, rows of x beside each other: of a lane's two rows of x, the
+// column that is its row.
+DEVICE Matrix matrix_across(uint32_t pair, uint32_t lane) {
+  const uint32_t part = lane_row(lane) / 2, row = 2 * lane_part(lane);
+  const uint32_t first = simd_shuffle(pair, ushort(lane_at(row, part)));
+  const uint32_t second = simd_shuffle(pair, ushort(lane_at(row + 1, part)));
+  const bool is_upper = lane_row(lane) % 2 != 0;
+  return matrix_of(is_upper ? upper_half(first) : lower_half(first),
+                   is_upper ? upper_half(second) : lower_half(second));
+}
+
+// sums + the products of a pair of columns of each lane.
+DEVICE MatrixSums multiply_pairs(MatrixSums sums, uint32_t upper, uint32_t lower, uint32_t x,
+                                 uint32_t lane) {
+  const Matrix across = matrix_across(x, lane);
+  Matrix above = matrix_of(sums.at[0], sums.at[1]), below = matrix_of(sums.at[2], sums.at[3]);
+  simdgroup_multiply_accumulate(above, matrix_of(lower_half(upper), upper_half(upper)), across,
+                                above);
+  simdgroup_multiply_accumulate(below, matrix_of(lower_half(lower), upper_half(lower)), across,
+                                below);
+  sums.at[0] = above.thread_elements()[0];
+  sums.at[1] = above.thread_elements()[1];
+  sums.at[2] = below.thread_elements()[0];
+  sums.at[3] = below.thread_elements()[1];
+  return sums;
+}
+
+// In floats, which hold bf16 and its products exactly, and which every such GPU multiplies.
+DEVICE MatrixSums matrix_products(MatrixSums sums, uint4 upper, uint4 lower, uint4 x,
+                                  uint32_t lane) {
+  sums = multiply_pairs(sums, upper.x, lower.x, x.x, lane);
+  sums = multiply_pairs(sums, upper.y, lower.y, x.y, lane);
+  sums = multiply_pairs(sums, upper.z, lower.z, x.z, lane);
+  return multiply_pairs(sums, upper.w, lower.w, x.w, lane);
 }

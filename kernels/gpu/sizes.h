@@ -11,6 +11,10 @@
 #define CT_BLOCK_THREADS 128  // where a kernel does not say otherwise
 #define CT_TILED_ROWS 16  // from which on linear computes tiles
 #define CT_LINEAR_TILE 16  // rows and outputs of a tile
+#define CT_BF16_RUNS 8  // of columns, when weights are bf16: each is added up by itself
+#define CT_BF16_FEW_ROWS 16  // up to which a block has few outputs
+#define CT_BF16_FEW_OUTPUTS 16
+#define CT_BF16_TILE 64  // rows and outputs of a tile
 #define CT_PACKED_TILE_ROWS 32  // of a tile, when weights are packed
 #define CT_PACKED_TILE_OUTPUTS 64
 #define CT_MOST_HEAD_SIZE 256  // of attention and rotary
@@ -59,6 +63,13 @@ struct LinearSizes {
   uint64_t out_stride, x_stride, weight_stride;
   uint32_t rows, inputs, outputs;
   uint32_t has_bias;
+};
+
+struct LinearBf16Sizes {
+  uint64_t out_stride, x_stride, weight_stride;
+  uint32_t rows, inputs, outputs;
+  uint32_t has_bias;
+  uint32_t wide_x, wide_weight;  // rows begin at multiples of 16 bytes
 };
 
 struct RoundInputSizes {

@@ -242,7 +242,8 @@ int32_t ct_rms_norm(ct_device* device, ct_tensor* out, ct_tensor* x, ct_tensor* 
                     float epsilon);
 
 /* out[N, M] = x[N, K] . weight[M, K]^T + bias[1, M]; weight f32, bf16, q8 or q4, accumulated in
- * f32; bias may be NULL.
+ * f32; bias may be NULL. With weights of bf16 a GPU rounds x to bf16, to nearest, ties to even; a
+ * CPU takes it as it is.
  *
  * With packed weights x is rounded, too: in each group of columns to 8 bits, with the scale
  * greatest |x| / 127. The products of a group are added up exactly, the groups in order, and every

@@ -9,7 +9,7 @@ import { Device } from "../../ffi/device.ts";
 import { BACKENDS } from "../../kernels/build.ts";
 import { operatorCases } from "../cases.ts";
 import { longRecurrence } from "../cases/recurrent.ts";
-import { Targets } from "../native.ts";
+import { type Library, Targets } from "../native.ts";
 import { checkCase } from "./accuracy.ts";
 import { checkDrift, checkRoundedDrift } from "./drift.ts";
 import { checkError, wrongCalls } from "./errors.ts";
@@ -26,10 +26,10 @@ import {
 } from "./invariants.ts";
 
 /** Throws where a check fails, with an error that begins with its name. */
-function checkAll(targets: Targets): void {
+function checkAll(targets: Targets, library: Library): void {
   const cases = operatorCases();
   const { one, several } = targets.all[0]!;
-  for (const test of cases) named(test.name, () => checkCase(targets.backends, test));
+  for (const test of cases) named(test.name, () => checkCase(targets.backends, test, library));
   named("load()", () => checkLoad(several));
   named("packed write()", () => checkRounding(several));
   named("loadPacked()", () => checkLoadPacked(several));
@@ -68,7 +68,7 @@ if (import.meta.main) {
   const library = BACKENDS.find((name) => name === Deno.args[0]) ?? "cpu";
   using targets = new Targets(library, Device.instructionSets(library).slice(0, 1));
   try {
-    checkAll(targets);
+    checkAll(targets, library);
   } catch (error) {
     console.log(error instanceof Error ? error.message : error);
     Deno.exitCode = 1;

@@ -76,7 +76,9 @@ function testAccuracy(place: Place, cases: readonly OperatorCase[]): void {
         using targets = new Targets(place.library);
         const { several: ops } = targets.all[0]!;
         for (const test of cases.filter((test) => test.operator === operator)) {
-          await t.step(test.name, () => void checkCase([{ name: place.on, ops }], test));
+          await t.step(test.name, () => {
+            checkCase([{ name: place.on, ops }], test, place.library);
+          });
         }
       },
     });
