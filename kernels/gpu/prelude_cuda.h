@@ -8,9 +8,9 @@
 //   DEVICE, CONSTANT             before what kernels call, and constants
 //   UNROLL                       before a loop whose count is constant
 //   THREAD, BLOCK_X, _Y, _Z      where a thread is; in kernels only
-// and barrier(), shuffle_xor(), the bits of floats, multiply_add(), dot_bytes() and tile_products()
-// below, and the functions of <cmath> for floats. Build without contraction and without fast
-// mathematics: only multiply_add() may fuse.
+// and barrier(), shuffle_xor(), the bits of floats, multiply_add(), load_words4(), dot_bytes() and
+// tile_products() below, and the functions of <cmath> for floats. Build without contraction and
+// without fast mathematics: only multiply_add() may fuse.
 #pragma once
 #include <stdint.h>
 
@@ -48,6 +48,18 @@ DEVICE float multiply_add(float x, float y, float z) { return fmaf(x, y, z); }
 
 // Rounded once, on every device.
 DEVICE float fused_multiply_add(float x, float y, float z) { return fmaf(x, y, z); }
+
+// 16 bytes, read at once.
+struct Words4 {
+  uint32_t at[4];
+};
+
+// The 16 bytes at `from`, which is a multiple of 16.
+template <typename T>
+DEVICE Words4 load_words4(GLOBAL(const T) from) {
+  const uint4 words = *reinterpret_cast<const uint4*>(from);
+  return {{words.x, words.y, words.z, words.w}};
+}
 
 // sum + the products of the four bytes, which are signed.
 DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {

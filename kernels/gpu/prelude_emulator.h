@@ -60,6 +60,18 @@ inline float multiply_add(float x, float y, float z) { return x * y + z; }
 // Rounded once, on every device.
 inline float fused_multiply_add(float x, float y, float z) { return std::fma(x, y, z); }
 
+struct Words4 {
+  uint32_t at[4];
+};
+
+// Fails where `from` is no multiple of 16.
+template <typename T>
+Words4 load_words4(ct::Global<const T> from) {
+  Words4 words;
+  memcpy(&words, from.vector(sizeof words), sizeof words);
+  return words;
+}
+
 // sum + the products of the four bytes, which are signed.
 inline int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
   for (uint32_t shift = 0; shift < 32; shift += 8) sum += int8_t(x >> shift) * int8_t(y >> shift);

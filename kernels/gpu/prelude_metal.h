@@ -37,6 +37,16 @@ DEVICE float shuffle_xor(float x, uint32_t mask) { return simd_shuffle_xor(x, us
 DEVICE float multiply_add(float x, float y, float z) { return fma(x, y, z); }
 DEVICE float fused_multiply_add(float x, float y, float z) { return fma(x, y, z); }
 
+struct Words4 {
+  uint32_t at[4];
+};
+
+template <typename T>
+DEVICE Words4 load_words4(GLOBAL(const T) from) {
+  const uint4 words = *reinterpret_cast<GLOBAL(const uint4)>(from);
+  return {{words.x, words.y, words.z, words.w}};
+}
+
 DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
   for (uint32_t shift = 0; shift < 32; shift += 8) sum += int8_t(x >> shift) * int8_t(y >> shift);
   return sum;
