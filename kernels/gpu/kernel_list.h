@@ -38,5 +38,6 @@
   X(page_limits)             \
   X(page_scores)             \
   X(select_pages)            \
+  X(top_k_spans)             \
   X(top_k)                   \
   X(log_sum_exp)
