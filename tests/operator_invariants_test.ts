@@ -14,6 +14,7 @@ import {
   checkSegments,
   checkThreads,
   checkTokens,
+  checkWindow,
   plainCases,
 } from "./operator_checks/invariants.ts";
 
@@ -50,6 +51,12 @@ testAll(
   "operators give the same bits when segments come one by one",
   CASES,
   ({ several }, test) => checkSegments(several, test),
+);
+
+testAll(
+  "attention over a window gives the same bits whatever is listed before it",
+  CASES,
+  ({ several }, test) => checkWindow(several, test),
 );
 
 testAll(

@@ -1,8 +1,8 @@
-// Attention over paged caches with grouped queries, an online softmax page by page.
+// Attention over paged caches with grouped queries, an online softmax over blocks of pages.
 //
 // What a query gathers, and in which order, follows from the listed pages and its position alone:
 // not from how a prompt was cut, nor from other rows or the number of threads.
-#include "attention_page.h"
+#include "attention_block.h"
 #include "attention_plan.h"
 #include "kernel_table.h"
 #include "page_table.h"
@@ -35,9 +35,11 @@ struct AttentionTask {
 };
 
 struct AttentionScratch {
-  AttentionPage page;
   QueryTurns turns;
-  float* scores;  // [queries, CT_PAGE_TOKENS]
+  float* queries;  // turned, in the order of pairs of the keys
+  int32_t shift;  // that `queries` are turned by; -1 before they are
+  float* scores;  // [queries, block_tokens]
+  uint64_t stride;  // of queries
   Gathered span, all;  // of one span, and of all before
 };
 
@@ -50,64 +52,107 @@ uint64_t place_attention(AttentionScratch& to, uint64_t queries, uint32_t head_s
     next += floats * sizeof(float);
     return array;
   };
-  const uint64_t stride = padded(head_size);
-  to.page.keys = place(CT_PAGE_TOKENS * stride);
-  to.page.values = place(CT_PAGE_TOKENS * stride);
-  to.page.stride = stride;
+  to.stride = paired(head_size);
+  to.queries = place(queries * to.stride);
+  to.scores = place(queries * block_tokens);
+  to.span = place_gathered(place(Gathered::floats(queries, to.stride)), queries, to.stride);
+  to.all = place_gathered(place(Gathered::floats(queries, to.stride)), queries, to.stride);
   place_query_turns(to.turns, place, queries, head_size);
-  to.scores = place(queries * CT_PAGE_TOKENS);
-  to.span = place_gathered(place(Gathered::floats(queries, stride)), queries, stride);
-  to.all = place_gathered(place(Gathered::floats(queries, stride)), queries, stride);
   return next - reinterpret_cast<uintptr_t>(scratch);
 }
 
 void begin_attention(const AttentionTask& task, AttentionScratch& scratch) {
+  scratch.shift = -1;
   begin_query_turns(scratch.turns, task.queries(), task.args.theta, [&](uint32_t i) {
     return task.args.q.row(task.row(i)) + task.column(i);
   });
 }
 
-// Tokens begin ... end - 1 of a page into scratch, while those of the next one are asked for.
+// The task's queries for pages of this shift.
 template <typename T>
-void load_page(const AttentionTask& task, const AttentionPage& page, uint32_t kv_head,
-               int32_t number, int32_t next, uint32_t begin, uint32_t end) {
-  const uint32_t size = task.args.head_size, count = end - begin;
-  const auto load_from = [&](float* to, const Typed& cache) {
-    const auto row = [&](int32_t of) {
-      return cache.row<const T>(uint64_t(of) * CT_PAGE_TOKENS + begin) + uint64_t{kv_head} * size;
-    };
-    load_page_rows(to + begin * page.stride, page.stride, row(number), row(next), cache.stride,
-                   count, size);
-  };
-  load_from(page.keys, task.args.keys);
-  load_from(page.values, task.args.values);
+const float* pair_queries(const AttentionTask& task, AttentionScratch& scratch, int32_t shift) {
+  if (shift == scratch.shift) return scratch.queries;
+  const float* const from = turn_queries(scratch.turns, shift);
+  scratch.shift = shift;
+  memset(scratch.queries, 0, task.queries() * scratch.stride * sizeof(float));
+  for (uint32_t i = 0; i < task.queries(); ++i) {
+    for (uint32_t c = 0; c < task.args.head_size; ++c) {
+      const uint64_t to = i * scratch.stride + paired_place<T>(c);
+      scratch.queries[to] = from[i * scratch.turns.stride + c];
+    }
+  }
+  return scratch.queries;
 }
 
-// A page's tokens at positions first ... last, counted from its start; none where begin is not
-// below end. `stop` is the position behind the page.
-struct PageSpan {
-  uint32_t begin, end;
+// Entries of a list that are attended to together, in the order of their positions, and of each
+// the page that is asked for meanwhile.
+struct ListedBlock {
+  uint32_t entries[block_pages], stops[block_pages];  // stops: the position behind each page
+  int32_t later[block_pages];
+  uint32_t count;
+  uint32_t end;  // the entry behind them
 };
 
-PageSpan span_of_page(uint32_t start, uint32_t stop, uint32_t first, uint32_t last) {
-  const uint32_t end = smaller(last + 1, stop);
-  return {first > start ? first - start : 0, end > start ? end - start : 0};
+// Up to `pages` pages from entry e on, which has one.
+ListedBlock list_block(const PageList& list, uint32_t e, uint32_t pages) {
+  ListedBlock block;
+  const uint32_t part = uint32_t(list.starts[e]) / block_tokens;
+  const int32_t shift = list.shifts[e];
+  block.count = 0;
+  while (e < list.width && block.count < smaller(pages, block_pages) &&
+         uint32_t(list.starts[e]) / block_tokens == part && list.shifts[e] == shift) {
+    const uint32_t next = list.next(e + 1), start = uint32_t(list.starts[e]);
+    uint32_t stop = start + CT_PAGE_TOKENS;
+    if (next < list.width) stop = smaller(stop, uint32_t(list.starts[next]));
+    const uint32_t later = list.next(e + block_pages);
+    block.entries[block.count] = e;
+    block.stops[block.count] = stop;
+    block.later[block.count++] = list.pages[later < list.width ? later : e];
+    e = next;
+  }
+  block.end = e;
+  return block;
 }
 
-// A page of one of the task's kv heads in scratch, and the positions that it holds.
-void attend_page_rows(const AttentionTask& task, const AttentionScratch& scratch,
-                      const float* queries, uint32_t kv, uint32_t start, uint32_t stop,
-                      float scale) {
-  const uint64_t stride = scratch.page.stride;
+// What a row that sees positions first ... last sees of a block.
+template <typename T>
+void see_block(AttentionBlock<T>& seen, const AttentionArgs& args, const PageList& list,
+               const ListedBlock& block, uint32_t kv_head, uint32_t first, uint32_t last) {
+  const uint64_t column = uint64_t{kv_head} * args.head_size;
+  const auto row = [&](const Typed& cache, int32_t page) {
+    return cache.row<const T>(uint64_t(page) * CT_PAGE_TOKENS) + column;
+  };
+  seen.count = 0;
+  for (uint32_t i = 0; i < block.count; ++i) {
+    const uint32_t start = uint32_t(list.starts[block.entries[i]]);
+    const uint32_t stop = smaller(last + 1, block.stops[i]);
+    if (stop <= start || stop <= first) continue;
+    const int32_t page = list.pages[block.entries[i]], later = block.later[i];
+    seen.pages[seen.count++] = {row(args.keys, page),    row(args.values, page),
+                                row(args.keys, later),   row(args.values, later),
+                                first > start ? first - start : 0, stop - start};
+  }
+}
+
+// A block for one of the task's kv heads.
+template <typename T>
+void attend_block_rows(const AttentionTask& task, const AttentionScratch& scratch,
+                       const PageList& list, const ListedBlock& block, const float* queries,
+                       uint32_t kv) {
+  AttentionBlock<T> seen;
+  seen.keys_stride = task.args.keys.stride;
+  seen.values_stride = task.args.values.stride;
+  seen.size = task.args.head_size;
+  seen.scale = 1.0f / __builtin_sqrtf(float(task.args.head_size));
   for (uint32_t r = 0; r < task.rows; ++r) {
-    const PageSpan span = span_of_page(start, stop, task.lowest(r), task.position(r));
-    if (span.begin >= span.end) continue;
-    for (uint32_t h = 0; h < task.heads; h += score_heads) {
+    see_block(seen, task.args, list, block, task.kv_head + kv, task.lowest(r), task.position(r));
+    if (!seen.count) continue;
+    for_heads(task.heads, [&](auto count, uint32_t h) {
       const uint64_t i = (uint64_t{r} * task.kv_heads + kv) * task.heads + h;
-      const AttentionHeads heads = {queries + i * stride, scratch.scores + i * CT_PAGE_TOKENS,
-                                    scratch.span.from(i)};
-      attend_page_heads(heads, scratch.page, span.begin, span.end, scale, task.heads - h);
-    }
+      const ScoreQueries from = {queries + i * scratch.stride, scratch.stride};
+      const AttentionHeads heads = {from, scratch.scores + i * block_tokens, scratch.span.from(i)};
+      attend_block<count.value>(heads, seen);
+    });
   }
 }
 
@@ -115,23 +160,17 @@ void attend_page_rows(const AttentionTask& task, const AttentionScratch& scratch
 template <typename T>
 uint32_t attend_span(const AttentionTask& task, AttentionScratch& scratch, const PageList& list,
                      uint32_t e, uint32_t pages) {
-  const float scale = 1.0f / __builtin_sqrtf(float(task.args.head_size));
-  const uint32_t lowest = task.lowest(0), last = task.position(task.rows - 1);
+  const uint32_t last = task.position(task.rows - 1);
   clear_gathered(scratch.span, task.queries());
-  for (uint32_t next; e < list.width && pages; e = next, --pages) {
-    next = list.next(e + 1);
-    const uint32_t start = uint32_t(list.starts[e]);
-    if (start > last) return list.width;
-    uint32_t stop = start + CT_PAGE_TOKENS;
-    if (next < list.width) stop = smaller(stop, uint32_t(list.starts[next]));
-    const PageSpan seen = span_of_page(start, stop, lowest, last);
-    if (seen.begin >= seen.end) continue;
-    const int32_t page = list.pages[e], later = next < list.width ? list.pages[next] : page;
-    const float* const queries = turn_queries(scratch.turns, list.shifts[e]);
+  while (e < list.width && pages) {
+    if (uint32_t(list.starts[e]) > last) return list.width;
+    const ListedBlock block = list_block(list, e, pages);
+    const float* const queries = pair_queries<T>(task, scratch, list.shifts[e]);
     for (uint32_t kv = 0; kv < task.kv_heads; ++kv) {
-      load_page<T>(task, scratch.page, task.kv_head + kv, page, later, seen.begin, seen.end);
-      attend_page_rows(task, scratch, queries, kv, start, stop, scale);
+      attend_block_rows<T>(task, scratch, list, block, queries, kv);
     }
+    pages -= block.count;
+    e = block.end;
   }
   return e;
 }
@@ -149,7 +188,7 @@ void attend_rows(const AttentionTask& task, AttentionScratch& scratch) {
   }
   for (uint32_t i = 0; i < task.queries(); ++i) {
     float* const out = task.args.out.row(task.row(i)) + task.column(i);
-    finish_gathered(out, scratch.all, i, task.args.head_size);
+    finish_gathered<T>(out, scratch.all, i, task.args.head_size);
   }
 }
 
@@ -187,7 +226,7 @@ void run_attention(ThreadPool& pool, const AttentionArgs& args, const AttentionP
 // The same with a task for each span of each row.
 template <typename T>
 void run_shared_attention(ThreadPool& pool, const AttentionArgs& args, const AttentionPlan& plan) {
-  const uint64_t stride = padded(args.head_size);
+  const uint64_t stride = paired(args.head_size);
   const uint64_t floats = Gathered::floats(args.heads, stride);
   AttentionScratch measured;
   const uint64_t bytes = place_attention(measured, args.heads, args.head_size, nullptr);
@@ -211,7 +250,7 @@ void run_shared_attention(ThreadPool& pool, const AttentionArgs& args, const Att
       join_gathered(all, part(row * plan.spans + span), head);
     }
     float* const out = args.out.row(row) + uint64_t{head} * args.head_size;
-    finish_gathered(out, all, head, args.head_size);
+    finish_gathered<T>(out, all, head, args.head_size);
   });
 }
 
@@ -222,7 +261,7 @@ bool attention_of(ThreadPool& pool, const AttentionArgs& args) {
   uint64_t bytes = place_attention(measured, plan.queries(), args.head_size, nullptr);
   if (plan.spans > 1) {
     const uint64_t parts = divide_up(uint64_t{args.q.rows} * plan.spans, pool.threads());
-    bytes += parts * Gathered::floats(args.heads, padded(args.head_size)) * sizeof(float);
+    bytes += parts * Gathered::floats(args.heads, paired(args.head_size)) * sizeof(float);
   }
   if (!pool.reserve(bytes)) return false;
   if (plan.spans > 1) {

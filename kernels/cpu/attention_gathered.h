@@ -1,6 +1,6 @@
 // What query heads have gathered from pages, and how two parts of it come together.
 #pragma once
-#include "parts.h"
+#include "paired.h"
 
 namespace ct {
 namespace CT_TARGET {
@@ -10,7 +10,7 @@ namespace {
 // share one row's pages, and the sums are the same whether they do or not.
 constexpr uint32_t span_pages = 64;
 
-// Of some query heads; rows of `stride` floats.
+// Of some query heads; rows of `stride` floats in the order of pairs of the values.
 struct Gathered {
   float* totals;  // [heads, stride], weighted sum of values
   float* greatest;  // [heads], of the scores
@@ -53,12 +53,12 @@ inline void join_gathered(const Gathered& to, const Gathered& from, uint64_t i) 
   to.sums[i] = multiply_add(to.sums[i], kept, from.sums[i] * added);
 }
 
-// The result of head i, [size].
-inline void finish_gathered(float* out, const Gathered& from, uint64_t i, uint32_t size) {
+// The result of head i, [size], of values of type T.
+template <typename T>
+void finish_gathered(float* out, const Gathered& from, uint64_t i, uint32_t size) {
   const float scale = 1.0f / from.sums[i];
-  for (uint32_t c = 0; c < size; c += lanes) {
-    store_up_to(out + c, load(from.totals + i * from.stride + c) * scale, size - c);
-  }
+  const float* const totals = from.totals + i * from.stride;
+  for (uint32_t c = 0; c < size; ++c) out[c] = totals[paired_place<T>(c)] * scale;
 }
 
 }  // namespace

@@ -63,6 +63,7 @@ function attentions(type: "f32" | "bf16"): OperatorCase[] {
     attention(type, "", { spans: [span(99, 1), span(3, 20)], window: 17 }),
     attention(type, "", { spans: [span(64, 16), span(63, 2)], window: 15 }),
     attention(type, "", { spans: [span(1000, 3)], window: 65, size: 24 }),
+    attention(type, "", { heads: 2, spans: [span(1000, 40)], window: 65, size: 24 }),
     attention(type, "", { spans: [span(47, 1)], window: 16 }),
     attention(type, "long", { spans: [span(699, 2), span(300, 1)], size: 24 }),
     attention(type, "long chunk", { heads: 2, spans: [span(65, 80)], size: 24 }),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Ops } from "../../src/ops.ts";
+import { type Ops, PAGE_TOKENS } from "../../src/ops.ts";
 import { OPERANDS, type OperatorCase } from "../cases/case.ts";
 import { bitsOf, type Elements, inputsOf, type Named, resultsOf, run } from "../run_case.ts";
 import { type Part, runParts, segmentsOf, tokensOf } from "../split_case.ts";
@@ -35,6 +35,32 @@ function checkParts(
   if (parts.length < 2) return;
   const whole = run(ops, test, inputs, "strided");
   expectSameBits(test, whole, runParts(ops, test, inputs, parts));
+}
+
+/**
+ * With a window, a token's result does not depend on whether pages are listed that only earlier
+ * tokens see.
+ */
+export function checkWindow(ops: Ops, test: OperatorCase): void {
+  const [, window = 0] = test.scalars;
+  if (test.operator !== "attention" || window === 0 || Object.keys(test.alias).length) return;
+  const inputs = inputsOf(test);
+  const whole = run(ops, test, inputs, "strided");
+  const { columns } = test.operands["pages"]!;
+  for (const part of tokensOf(test, inputs)) {
+    const lowest = inputs.get("positions")![part.start]! - window + 1;
+    const pages = inputs.get("pages")!.map((page, index) => {
+      const isOwn = Math.floor(index / columns) === part.segment;
+      return isOwn && inputs.get("starts")![index]! + PAGE_TOKENS <= lowest ? -1 : page;
+    });
+    const alone = runParts(ops, test, new Map([...inputs, ["pages", pages]]), [part]);
+    expectSameBits(test, rowOf(test, whole, part.start), rowOf(test, alone, part.start));
+  }
+}
+
+function rowOf(test: OperatorCase, results: Named<Elements>, row: number): Named<Elements> {
+  const { columns } = test.operands["out"]!;
+  return new Map([["out", results.get("out")!.subarray(row * columns, (row + 1) * columns)]]);
 }
 
 /** The number of threads and the layout of the operands change nothing. */

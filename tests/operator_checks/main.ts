@@ -16,7 +16,14 @@ import { checkError, wrongCalls } from "./errors.ts";
 import { checkLoad } from "./load.ts";
 import { checkLoadPacked, checkRounding } from "./packed.ts";
 import { checkRecording, checkReplay } from "./recording.ts";
-import { checkEmpty, checkSegments, checkThreads, checkTokens, plainCases } from "./invariants.ts";
+import {
+  checkEmpty,
+  checkSegments,
+  checkThreads,
+  checkTokens,
+  checkWindow,
+  plainCases,
+} from "./invariants.ts";
 
 /** Throws where a check fails, with an error that begins with its name. */
 function checkAll(targets: Targets): void {
@@ -29,6 +36,7 @@ function checkAll(targets: Targets): void {
   for (const wrongCall of wrongCalls()) named(wrongCall.name, () => checkError(several, wrongCall));
   for (const test of cases) {
     named(`${test.name}, token by token`, () => checkTokens(several, test));
+    named(`${test.name}, its window alone`, () => checkWindow(several, test));
     named(`${test.name}, segment by segment`, () => checkSegments(several, test));
     named(`${test.name}, on other threads`, () => checkThreads(one, several, test));
   }

@@ -8,7 +8,14 @@ import { OPERANDS, type OperatorCase, type OperatorName } from "../cases/case.ts
 import { type Library, type Target, Targets } from "../native.ts";
 import { checkCase } from "./accuracy.ts";
 import { checkError, wrongCalls } from "./errors.ts";
-import { checkEmpty, checkSegments, checkThreads, checkTokens, plainCases } from "./invariants.ts";
+import {
+  checkEmpty,
+  checkSegments,
+  checkThreads,
+  checkTokens,
+  checkWindow,
+  plainCases,
+} from "./invariants.ts";
 import { checkLoad } from "./load.ts";
 import { checkLoadPacked, checkRounding } from "./packed.ts";
 import { checkRecording, checkReplay } from "./recording.ts";
@@ -30,6 +37,12 @@ export function testOperators(place: Place): void {
     "operators give the same bits when segments come one by one",
     cases,
     checkSegments,
+  );
+  testAll(
+    place,
+    "attention over a window gives the same bits whatever is listed before it",
+    cases,
+    checkWindow,
   );
   testAll(
     place,
