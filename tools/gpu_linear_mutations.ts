@@ -21,9 +21,28 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear_packed.h",
-    find: "totals[THREAD] = total;\n  barrier();",
-    replace: "totals[THREAD] = total;",
+    find: "    barrier();                                                                     " +
+      "             \\\n",
+    replace: "",
     why: "sums are added before they are there",
+  },
+  {
+    file: "gpu/linear_packed.h",
+    find: "(column + 32) % group > 0",
+    replace: "false",
+    why: "half a group of 64 is scaled and added by itself",
+  },
+  {
+    file: "gpu/linear_packed.h",
+    find: "const PackedStep<bits> step = next;",
+    replace: "const PackedStep<bits> step = load_packed_step<bits>(codes, begin);",
+    why: "every step has the weights of the first",
+  },
+  {
+    file: "gpu/linear_packed.h",
+    find: "block_words + sizes.packed.scale_words + quad)",
+    replace: "block_words + sizes.packed.scale_words + quad + 1)",
+    why: "16 bytes are read where no multiple of 16 is",
   },
   {
     file: "gpu/packed_weights.h",
@@ -39,8 +58,8 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear_packed.h",
-    find: "begin = THREAD / packed_rows * run_groups",
-    replace: "begin = (packed_splits - 1 - THREAD / packed_rows) * run_groups",
+    find: "begin = split * run,",
+    replace: "begin = (packed_splits - 1 - split) * run,",
     why: "a row alone adds the runs of its groups in another order",
   },
   {
@@ -105,8 +124,8 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/host/linear.cc",
-    find: "{blocks_for(outputs, packed_rows), rows, 1, block_threads}",
-    replace: "{outputs / packed_rows, rows, 1, block_threads}",
+    find: "{blocks_for(outputs, packed_rows), blocks_for",
+    replace: "{outputs / packed_rows, blocks_for",
     why: "the last outputs are not computed",
   },
   {

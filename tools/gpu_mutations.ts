@@ -158,6 +158,18 @@ export const GPU: readonly Mutation[] = [
     why: "marks are counted before they are made",
   },
   {
+    file: "gpu/top_k.h",
+    find: "(uint64_t(BLOCK_X) * sizes.spans + BLOCK_Y) * sizes.listed",
+    replace: "(uint64_t(BLOCK_X) * sizes.spans) * sizes.listed",
+    why: "spans write what is greatest over each other's",
+  },
+  {
+    file: "gpu/top_k.h",
+    find: "  if (columns[j] != no_index) best",
+    replace: "  best",
+    why: "a span that has fewer than top_k wants lists columns that are not there",
+  },
+  {
     file: "gpu/order.h",
     find: "x.key == y.key && x.index < y.index",
     replace: "x.key == y.key && x.index > y.index",

@@ -32,6 +32,18 @@ class Global {
     return data_[at];
   }
 
+  // Where `bytes` bytes are that a device reads at once.
+  const T* vector(uint64_t bytes) const {
+    const T* const first = &(*this)[0];
+    (*this)[bytes / sizeof(T) - 1];
+    if (reinterpret_cast<uintptr_t>(first) % bytes) {
+      Block::current().fail("reads %llu bytes of buffer %u at once from element %lld, where no "
+                            "multiple of as many is",
+                            (unsigned long long)bytes, buffer_, (long long)place_);
+    }
+    return first;
+  }
+
   Global operator+(uint64_t n) const {
     Global moved = *this;
     moved.place_ += n;

@@ -16,7 +16,10 @@
   X(linear_tile_f32)         \
   X(linear_tile_bf16)        \
   X(round_input)             \
-  X(linear_packed)           \
+  X(linear_packed_1)         \
+  X(linear_packed_2)         \
+  X(linear_packed_4)         \
+  X(linear_packed_8)         \
   X(linear_packed_tile)      \
   X(rotary)                  \
   X(dynamic_convolution)     \
@@ -35,5 +38,6 @@
   X(page_limits)             \
   X(page_scores)             \
   X(select_pages)            \
+  X(top_k_spans)             \
   X(top_k)                   \
   X(log_sum_exp)

@@ -27,53 +27,135 @@ KERNEL(round_input, RoundInputSizes, BUFFER(0, int8_t, codes), BUFFER(1, float, 
   if (lane == 0) scales[uint64_t(BLOCK_X) * groups + group] = most / 127.0f + flaws;
 }
 
-CONSTANT uint32_t packed_splits = block_size / packed_rows;
+CONSTANT uint32_t packed_quads = packed_rows / 4;
+CONSTANT uint32_t packed_splits = block_size / packed_quads;
 
 DEVICE uint32_t packed_run_groups(SIZES(LinearPackedSizes) sizes) {
   return (sizes.inputs / sizes.packed.group + packed_splits - 1) / packed_splits;
 }
 
-// The products of a group of x with one of a row of weights.
-DEVICE int32_t packed_group_sum(SIZES(PackedSizes) sizes, GLOBAL(const uint32_t) weight,
-                                GLOBAL(const uint32_t) codes, uint32_t row, uint32_t first) {
-  int32_t sum = 0;
-  if (sizes.bits == 8) {
-    for (uint32_t i = 0; i < sizes.group; i += 4) {
-      sum = dot_bytes(four_packed_codes(weight, sizes, row, first + i), codes[(first + i) / 4],
-                      sum);
-    }
-    return sum;
+// The next 32 columns of four rows of weights: a word holds columns of one row.
+template <uint32_t bits>
+struct PackedStep {
+  uint4 words[bits];
+};
+
+template <uint32_t bits>
+DEVICE PackedStep<bits> load_packed_step(GLOBAL(const uint32_t) quad, uint32_t column) {
+  PackedStep<bits> step;
+  UNROLL
+  for (uint32_t i = 0; i < bits; ++i) {
+    step.words[i] = load_wide(quad + (column / 32 * bits + i) * packed_rows);
   }
-  for (uint32_t i = 0; i < sizes.group; i += 8) {
-    const uint32_t word = packed_codes(weight, sizes, row, first + i);
-    sum = dot_bytes(signed_halves(word), codes[(first + i) / 4], sum);
-    sum = dot_bytes(signed_halves(word >> 4), codes[(first + i) / 4 + 1], sum);
+  return step;
+}
+
+// sum + the products of 32 columns of row `o` of the four with those of x.
+template <uint32_t bits>
+DEVICE int32_t dot_packed_step(PackedStep<bits> step, uint4 low, uint4 high, uint32_t o,
+                               int32_t sum) {
+  UNROLL
+  for (uint32_t i = 0; i < 8; ++i) {
+    const uint32_t word = word_of(step.words[i * bits / 8], o);
+    const uint32_t codes =
+        bits == 8 ? word ^ 0x80808080u : signed_halves(i % 2 ? word >> 4 : word);
+    sum = dot_bytes(codes, i < 4 ? word_of(low, i) : word_of(high, i - 4), sum);
   }
   return sum;
 }
 
-// A block for packed_rows outputs of a row: each of packed_splits threads has a run of the groups.
-KERNEL(linear_packed, LinearPackedSizes, BUFFER(0, float, out), BUFFER(1, const uint32_t, codes),
-       BUFFER(2, const float, scales), BUFFER(3, const uint32_t, weight),
-       BUFFER(4, const float, bias)) {
-  SHARED(float, totals, block_size);
-  const uint32_t row = BLOCK_Y, output = BLOCK_X * packed_rows + THREAD % packed_rows;
+// Where the codes of x and their scales are.
+struct PackedInput {
+  GLOBAL(const uint32_t) codes;
+  GLOBAL(const float) scales;
+};
+
+// Adds up a thread's run of groups for the four outputs of its quad and `count` rows from `first`
+// on, after the last that one again, in totals[count, packed_splits, packed_rows]. Weights are read
+// once for all rows, and those of a step while the one before is multiplied.
+template <uint32_t bits, uint32_t count>
+DEVICE void add_packed_run(SIZES(LinearPackedSizes) sizes, SHARED_POINTER(float) totals,
+                           PackedInput x, GLOBAL(const uint32_t) weight, uint32_t block,
+                           uint32_t first, uint32_t thread_index) {
+  const uint32_t split = thread_index / packed_quads, quad = thread_index % packed_quads * 4;
   const uint32_t group = sizes.packed.group, groups = sizes.inputs / group;
-  const uint32_t run_groups = packed_run_groups(sizes);
-  const uint32_t begin = THREAD / packed_rows * run_groups;
-  GLOBAL(const uint32_t) x = codes + uint64_t(row) * (sizes.inputs / 4);
-  GLOBAL(const float) x_scales = scales + uint64_t(row) * groups;
-  float total = 0.0f;
-  for (uint32_t g = begin; g < lesser(begin + run_groups, groups); ++g) {
-    const int32_t sum = packed_group_sum(sizes.packed, weight, x, output, g * group);
-    total += float(sum) * (packed_scale(weight, sizes.packed, output, g) * x_scales[g]);
+  const uint32_t run = packed_run_groups(sizes) * group;
+  const uint32_t begin = split * run, end = lesser(begin + run, sizes.inputs);
+  GLOBAL(const uint32_t) codes =
+      weight + (block * sizes.packed.block_words + sizes.packed.scale_words + quad);
+  int32_t sums[count][4] = {};  // of a group
+  float runs[count][4] = {};
+  PackedStep<bits> next;
+  if (begin < end) next = load_packed_step<bits>(codes, begin);
+  for (uint32_t column = begin; column < end; column += 32) {
+    const PackedStep<bits> step = next;
+    if (column + 32 < end) next = load_packed_step<bits>(codes, column + 32);
+    UNROLL
+    for (uint32_t r = 0; r < count; ++r) {
+      const uint64_t row = lesser(first + r, sizes.rows - 1);
+      GLOBAL(const uint32_t) from = x.codes + (row * sizes.inputs + column) / 4;
+      const uint4 low = load_wide(from), high = load_wide(from + 4);
+      UNROLL
+      for (uint32_t o = 0; o < 4; ++o) {
+        sums[r][o] = dot_packed_step<bits>(step, low, high, o, sums[r][o]);
+      }
+    }
+    if ((column + 32) % group > 0) continue;
+    const uint32_t g = column / group;
+    UNROLL
+    for (uint32_t o = 0; o < 4; ++o) {
+      const float scale = packed_scale(weight, sizes.packed, block * packed_rows + quad + o, g);
+      UNROLL
+      for (uint32_t r = 0; r < count; ++r) {
+        const uint64_t row = lesser(first + r, sizes.rows - 1);
+        runs[r][o] += float(sums[r][o]) * (scale * x.scales[row * groups + g]);
+        sums[r][o] = 0;
+      }
+    }
   }
-  totals[THREAD] = total;
-  barrier();
-  if (THREAD >= packed_rows || output >= sizes.outputs) return;
-  for (uint32_t split = 1; split < packed_splits; ++split) {
-    total += totals[split * packed_rows + THREAD];
+  UNROLL
+  for (uint32_t r = 0; r < count; ++r) {
+    UNROLL
+    for (uint32_t o = 0; o < 4; ++o) {
+      totals[(r * packed_splits + split) * packed_rows + quad + o] = runs[r][o];
+    }
+  }
+}
+
+// Adds the runs in their order: a thread an output of a row.
+DEVICE void join_packed_runs(SIZES(LinearPackedSizes) sizes, GLOBAL(float) out,
+                             GLOBAL(const float) bias, SHARED_POINTER(float) totals,
+                             uint32_t block, uint32_t first, uint32_t count,
+                             uint32_t thread_index) {
+  const uint32_t row = first + thread_index / packed_rows, place = thread_index % packed_rows;
+  const uint32_t output = block * packed_rows + place;
+  if (thread_index >= count * packed_rows || row >= sizes.rows || output >= sizes.outputs) return;
+  float total = 0.0f;
+  for (uint32_t split = 0; split < packed_splits; ++split) {
+    total += totals[((row - first) * packed_splits + split) * packed_rows + place];
   }
   if (sizes.has_bias) total += bias[output];
   out[row * sizes.out_stride + output] = total;
 }
+
+// A block for packed_rows outputs of `count` rows.
+#define LINEAR_PACKED_KERNEL(name, count)                                                       \
+  KERNEL(name, LinearPackedSizes, BUFFER(0, float, out), BUFFER(1, const uint32_t, codes),      \
+         BUFFER(2, const float, scales), BUFFER(3, const uint32_t, weight),                     \
+         BUFFER(4, const float, bias)) {                                                        \
+    SHARED(float, totals, count * block_size * 4);                                              \
+    const uint32_t first = BLOCK_Y * count;                                                     \
+    const PackedInput x = {codes, scales};                                                      \
+    if (sizes.packed.bits == 8) {                                                               \
+      add_packed_run<8, count>(sizes, totals, x, weight, BLOCK_X, first, THREAD);               \
+    } else {                                                                                    \
+      add_packed_run<4, count>(sizes, totals, x, weight, BLOCK_X, first, THREAD);               \
+    }                                                                                           \
+    barrier();                                                                                  \
+    join_packed_runs(sizes, out, bias, totals, BLOCK_X, first, count, THREAD);                  \
+  }
+
+LINEAR_PACKED_KERNEL(linear_packed_1, 1)
+LINEAR_PACKED_KERNEL(linear_packed_2, 2)
+LINEAR_PACKED_KERNEL(linear_packed_4, 4)
+LINEAR_PACKED_KERNEL(linear_packed_8, 8)

@@ -16,6 +16,10 @@ DEVICE float infinity() { return float_of(0x7f800000u); }
 DEVICE float greater(float x, float y) { return x > y || y != y ? x : y; }
 DEVICE uint32_t lesser(uint32_t x, uint32_t y) { return x < y ? x : y; }
 
+DEVICE uint32_t word_of(uint4 words, uint32_t i) {
+  return i < 2 ? (i ? words.y : words.x) : i == 2 ? words.z : words.w;
+}
+
 DEVICE float to_float(float x) { return x; }
 DEVICE float to_float(bf16 x) { return float_of(uint32_t(x) << 16); }
 

@@ -19,6 +19,7 @@
 #define CT_PACKED_TILE_OUTPUTS 64
 #define CT_MOST_HEAD_SIZE 256  // of attention and rotary
 #define CT_ATTENTION_SPAN 32  // entries of a table that a warp reads
+#define CT_TOP_K_SPAN 2048  // columns that a block looks through for the greatest
 #define CT_DELTA_COLUMNS 16  // of a head's state that a block has
 #define CT_DELTA_MOST_KEYS 256  // of a head
 #define CT_DELTA_CHUNK 32  // tokens of a chunk, at most
@@ -153,6 +154,7 @@ struct SelectPagesSizes {
 struct TopKSizes {
   uint64_t values_stride, indices_stride, x_stride;
   uint32_t columns, count;
+  uint32_t spans, listed;  // of a row, of a span
   uint32_t has_values;
 };
 

@@ -126,6 +126,7 @@ function topKs(): OperatorCase[] {
     topK(8, 37, 1, PEAKS, " peaks"),
     topK(2, 200, 5, (random, _row, column) => column < 40 ? NaN : random.next(), " NaN first"),
     topK(1, 20_000, 50, normal(), " vocabulary"),
+    topK(2, 2050, 5, normal(), " a little more than a block of a GPU looks through"),
   ];
 }
 

@@ -27,6 +27,26 @@ bool place_rounded(RoundedInput& to, ct_device* device, const LinearArgs& args) 
   return memory != nullptr;
 }
 
+struct PackedPlan {
+  Kernel kernel;
+  Grid grid;
+};
+
+PackedPlan packed_plan(uint32_t rows, uint32_t outputs) {
+  if (rows >= CT_TILED_ROWS) {
+    return {Kernel::linear_packed_tile,
+            tile_grid(rows, CT_PACKED_TILE_ROWS, outputs, CT_PACKED_TILE_OUTPUTS)};
+  }
+  const auto plan = [=](Kernel kernel, uint32_t rows_each) -> PackedPlan {
+    return {kernel, {blocks_for(outputs, packed_rows), blocks_for(rows, rows_each), 1,
+                     block_threads}};
+  };
+  if (rows == 1) return plan(Kernel::linear_packed_1, 1);
+  if (rows == 2) return plan(Kernel::linear_packed_2, 2);
+  if (rows <= 4) return plan(Kernel::linear_packed_4, 4);
+  return plan(Kernel::linear_packed_8, 8);
+}
+
 bool run_packed(ct_device* device, const LinearArgs& args) {
   const Typed& weight = args.weight;
   const uint32_t rows = args.x.rows, inputs = args.x.columns, outputs = args.out.columns;
@@ -37,15 +57,12 @@ bool run_packed(ct_device* device, const LinearArgs& args) {
   const RoundInputSizes rounding = {args.x.stride, inputs, weight.group};
   const LinearPackedSizes sizes = {packed_sizes(weight), args.out.stride, rows, inputs, outputs,
                                    args.bias != nullptr};
-  const bool is_tiled = rows >= CT_TILED_ROWS;
-  const Grid grid = is_tiled
-                        ? tile_grid(rows, CT_PACKED_TILE_ROWS, outputs, CT_PACKED_TILE_OUTPUTS)
-                        : Grid{blocks_for(outputs, packed_rows), rows, 1, block_threads};
+  const PackedPlan plan = packed_plan(rows, outputs);
   return launch_kernel(device, call, Kernel::round_input, {rows, group_blocks, 1, block_threads},
                        rounding, input.codes, input.scales, buffer_of(args.x)) &&
-         launch_kernel(device, call, is_tiled ? Kernel::linear_packed_tile : Kernel::linear_packed,
-                       grid, sizes, buffer_of(args.out), input.codes, input.scales,
-                       packed_buffer(weight), buffer_of(args.bias, outputs));
+         launch_kernel(device, call, plan.kernel, plan.grid, sizes, buffer_of(args.out),
+                       input.codes, input.scales, packed_buffer(weight),
+                       buffer_of(args.bias, outputs));
 }
 
 // Whether every row begins at a multiple of 16 bytes.

@@ -4,19 +4,34 @@
 
 namespace ct {
 
+namespace {
+
+// `sizes` lacks spans and listed.
+bool find_greatest(ct_device* device, const char* call, TopKSizes sizes, const ConstFloats& x,
+                   const KernelBuffer& values, const KernelBuffer& indices) {
+  sizes.spans = blocks_for(x.columns, CT_TOP_K_SPAN);
+  sizes.listed = sizes.count < CT_TOP_K_SPAN ? sizes.count : CT_TOP_K_SPAN;
+  const uint64_t bytes = uint64_t{x.rows} * sizes.spans * sizes.listed * sizeof(uint32_t);
+  const KernelBuffer listed = {device_scratch(device, call, bytes), bytes};
+  return listed.data &&
+         launch_kernel(device, call, Kernel::top_k_spans, {x.rows, sizes.spans, 1, block_threads},
+                       sizes, listed, buffer_of(x)) &&
+         launch_kernel(device, call, Kernel::top_k, {x.rows, 1, 1, block_threads}, sizes, values,
+                       indices, listed, buffer_of(x));
+}
+
+}  // namespace
+
 bool run_argmax(ct_device* device, const ArgmaxArgs& args) {
-  const ConstFloats& x = args.x;
-  const TopKSizes sizes = {0, 1, x.stride, x.columns, 1, false};
-  return launch_kernel(device, "ct_argmax", Kernel::top_k, {x.rows, 1, 1, block_threads}, sizes,
-                       KernelBuffer{}, buffer_of(args.out, x.rows), buffer_of(x));
+  const TopKSizes sizes = {0, 1, args.x.stride, args.x.columns, 1, 0, 0, false};
+  return find_greatest(device, "ct_argmax", sizes, args.x, {}, buffer_of(args.out, args.x.rows));
 }
 
 bool run_top_k(ct_device* device, const TopKArgs& args) {
-  const ConstFloats& x = args.x;
-  const TopKSizes sizes = {args.values.stride,  args.indices.stride, x.stride, x.columns,
-                           args.values.columns, true};
-  return launch_kernel(device, "ct_top_k", Kernel::top_k, {x.rows, 1, 1, block_threads}, sizes,
-                       buffer_of(args.values), buffer_of(args.indices), buffer_of(x));
+  const TopKSizes sizes = {args.values.stride, args.indices.stride, args.x.stride, args.x.columns,
+                           args.values.columns, 0, 0, true};
+  return find_greatest(device, "ct_top_k", sizes, args.x, buffer_of(args.values),
+                       buffer_of(args.indices));
 }
 
 bool run_log_sum_exp(ct_device* device, const LogSumExpArgs& args) {
