@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import type { Hono } from "hono";
 import OpenAI from "openai";
 import { createServer } from "../src/server/app.ts";
+import { MemoryStore } from "../src/store/memory.ts";
 import { SqliteStore } from "../src/store/sqlite.ts";
 import { loadFable } from "./fable.ts";
 import { ask, chunks, type Json, Loopback, post } from "./http.ts";
@@ -238,6 +239,27 @@ Deno.test("OpenAI looks at a response in the background, and cancels it", async 
     const { error } = await ask(createServer(runtime), RESPONSES, { ...request, ...wrong });
     assertEquals(error.param, "background");
   }
+});
+
+Deno.test("a response in the background that fails is there while its store takes it", async () => {
+  const stored = Promise.withResolvers<void>();
+  class SlowStore extends MemoryStore {
+    override async put(...args: Parameters<MemoryStore["put"]>): Promise<void> {
+      await stored.promise;
+      await super.put(...args);
+    }
+  }
+  await using runtime = await loadFable({ sessions: 1, queue: 0, store: new SlowStore() });
+  const app = createServer(runtime);
+  await using _busy = await runtime.session();
+  const { id } = await ask(app, RESPONSES, { input: INPUT, background: true });
+  const look = async () => await (await app.request(`${RESPONSES}/${id}`)).json();
+  let response = await look();
+  while (response.status === "queued") response = await look();
+  assertEquals([response.status, response.error?.code], ["failed", "rate_limit_exceeded"]);
+  stored.resolve();
+  await runtime.store!.list(); // what was being put is there
+  assertEquals(await look(), response);
 });
 
 Deno.test("OpenAI cancels a response that is streamed", async () => {

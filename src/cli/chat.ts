@@ -50,7 +50,10 @@ async function chat(args: CommandArguments): Promise<number> {
     ]);
     if (line === undefined || line.trim() === "/exit") break;
     if (line.trim() === "/reset") await conversation.reset();
-    else if (line.trim() !== "") await answer(conversation, line, options, interrupts);
+    else if (line.trim() !== "") {
+      await answer(conversation, line, options, interrupts);
+      await write("\n"); // an interrupt that follows it is no longer for the answer
+    }
   }
   if (interactive) await write("\n");
   return 0;
@@ -61,7 +64,7 @@ function pipedLines(): ReadLine {
   return async () => (await input.next()).value ?? undefined;
 }
 
-/** Prints the answer to one line. An error is told, and the conversation goes on. */
+/** Prints the answer to one line, without an end of line. An error is told, and the conversation goes on. */
 async function answer(
   conversation: Conversation,
   line: string,
@@ -82,5 +85,4 @@ async function answer(
       console.error(`${error instanceof Error ? error.message : error} (/reset begins anew)`);
     }
   }
-  await write("\n");
 }

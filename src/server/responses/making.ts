@@ -16,6 +16,7 @@ import {
 import { ToolCallParser } from "../tool_calls.ts";
 import { chatTools, type Conversation, conversationOf, expectKept } from "./conversation.ts";
 import type { KeptResponse } from "./kept.ts";
+import type { RunningResponse } from "./running.ts";
 import type { ResponseAnswer, ResponseBody } from "./schemas.ts";
 import { ResponseWriter, wholeEvent } from "./writer.ts";
 
@@ -61,14 +62,16 @@ export async function planOf(server: ServerContext, body: ResponseBody): Promise
 export function makeInBackground(plan: ResponsePlan): ResponseAnswer {
   const { server, begun, conversation } = plan;
   const work = async () => {
+    using running = server.responses.begin(begun); // also while a failure is being kept
     try {
       const never = new AbortController().signal;
-      for await (const _ of eventsOf(plan, server.shutdown ?? never));
+      for await (const _ of make(plan, running, server.shutdown ?? never));
     } catch (error) {
       if (server.shutdown?.aborted) return;
       const { message, status } = toApiError(error, `The response ${begun.id}`, server);
       const code = status === 429 ? "rate_limit_exceeded" : "server_error";
       const answer = { ...begun, status: "failed", error: { code, message } } as const;
+      running.answer = answer;
       await keep(server, { ...conversation, answer });
     }
   };
@@ -89,8 +92,16 @@ export async function* eventsOf(
   plan: ResponsePlan,
   signal: AbortSignal,
 ): AsyncGenerator<object, void, void> {
+  using running = plan.server.responses.begin(plan.begun);
+  yield* make(plan, running, signal);
+}
+
+async function* make(
+  plan: ResponsePlan,
+  running: RunningResponse,
+  signal: AbortSignal,
+): AsyncGenerator<object, void, void> {
   const { server, body, conversation, choice } = plan;
-  using running = server.responses.begin(plan.begun);
   const begun = { ...plan.begun, status: "in_progress" } as const;
   const writer = new ResponseWriter();
   const parser = new ToolCallParser();
