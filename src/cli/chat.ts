@@ -64,7 +64,10 @@ function pipedLines(): ReadLine {
   return async () => (await input.next()).value ?? undefined;
 }
 
-/** Prints the answer to one line, without an end of line. An error is told, and the conversation goes on. */
+/**
+ * Prints the answer to one line, but no end of line. An error is told, and the conversation goes
+ * on.
+ */
 async function answer(
   conversation: Conversation,
   line: string,
