@@ -19,7 +19,7 @@
  *
  * await using runtime = await Runtime.load("models/fable");
  * const messages = [{ role: "user", content: "Tell me a story" }];
- * for await (const token of runtime.chat(messages, { maxTokens: 32 })) {
+ * for await (const token of runtime.chat(messages, { maxTokens: 32, seed: 7 })) {
  *   console.log(token.text);
  * }
  * ```

@@ -86,10 +86,8 @@ export async function measureGpu(
     reportProducts(ops, config, limits, line);
   }
   for (const type of TYPES) await reportModel(what, type, limits, line);
-  for (const [room, memory] of [["memory", what.memory], ["all memory", free]] as const) {
-    const name = room === "memory" ? bytesText(what.memory) : room;
-    await compareDepths(what, name, memory, limits, line);
-  }
+  await compareDepths(what, bytesText(what.memory), what.memory, limits, line);
+  await compareDepths(what, "all memory", free, limits, line);
 }
 
 type Line = (name: string, result: string) => void;
@@ -161,8 +159,9 @@ async function compareDepths(
   line: Line,
 ): Promise<void> {
   const rates: number[] = [];
-  for (const config of [what.config, what.fullConfig]) {
-    const label = `${config === what.config ? "sessions" : "full attention"} in ${name}`;
+  const models = { "sessions": what.config, "full attention": what.fullConfig };
+  for (const [model, config] of Object.entries(models)) {
+    const label = `${model} in ${name}`;
     const found = memory === undefined
       ? "the device does not tell how much it has"
       : await decodeTogether(what, config, memory, limits);

@@ -15,8 +15,8 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear.h",
-    find: "if (sizes.has_bias) total += bias[output];",
-    replace: "",
+    find: "sizes.has_bias ? total + bias[output] : total",
+    replace: "total",
     why: "linear forgets the bias",
   },
   {
@@ -219,9 +219,9 @@ export const GPU_LINEAR: readonly Mutation[] = [
     why: "a tile multiplies its first columns again",
   },
   {
-    file: "gpu/linear_bf16_tile.h",
-    find: "sum_row >= sizes.rows || sum_output",
-    replace: "sum_output",
+    file: "gpu/linear.h",
+    find: "row >= sizes.rows || output",
+    replace: "output",
     why: "a tile writes rows after the last",
   },
   {

@@ -37,7 +37,6 @@ struct AttentionTask {
 struct AttentionScratch {
   QueryTurns turns;
   float* queries;  // turned, in the order of pairs of the keys
-  int32_t shift;  // that `queries` are turned by; -1 before they are
   float* scores;  // [queries, block_tokens]
   uint64_t stride;  // of queries
   Gathered span, all;  // of one span, and of all before
@@ -62,7 +61,6 @@ uint64_t place_attention(AttentionScratch& to, uint64_t queries, uint32_t head_s
 }
 
 void begin_attention(const AttentionTask& task, AttentionScratch& scratch) {
-  scratch.shift = -1;
   begin_query_turns(scratch.turns, task.queries(), task.args.theta, [&](uint32_t i) {
     return task.args.q.row(task.row(i)) + task.column(i);
   });
@@ -71,9 +69,8 @@ void begin_attention(const AttentionTask& task, AttentionScratch& scratch) {
 // The task's queries for pages of this shift.
 template <typename T>
 const float* pair_queries(const AttentionTask& task, AttentionScratch& scratch, int32_t shift) {
-  if (shift == scratch.shift) return scratch.queries;
-  const float* const from = turn_queries(scratch.turns, shift);
-  scratch.shift = shift;
+  const float* const from = changed_queries(scratch.turns, shift);
+  if (!from) return scratch.queries;
   memset(scratch.queries, 0, task.queries() * scratch.stride * sizeof(float));
   for (uint32_t i = 0; i < task.queries(); ++i) {
     for (uint32_t c = 0; c < task.args.head_size; ++c) {

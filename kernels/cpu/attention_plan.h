@@ -8,7 +8,7 @@ namespace ct {
 namespace CT_TARGET {
 namespace {
 
-// Rows of a segment that share each page once it is in scratch.
+// Rows of a segment that share each block of pages while it is in the caches.
 constexpr uint32_t attention_tile_rows = 4;
 
 struct AttentionPlan {

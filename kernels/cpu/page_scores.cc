@@ -14,7 +14,6 @@ struct PageScoresScratch {
   float* scores;  // [segments, width], the greatest so far
   QueryTurns turns;  // of the kv head's query heads
   float *negative, *positive;  // [query heads, stride], the elements below and above zero
-  int32_t shift;  // that these are turned by; -1 before they are
   float* limits;  // [query heads, width]: what no score of the page's tokens exceeds
   uint64_t stride, width;  // of whole pairs, and with room for whole tiles
 };
@@ -41,9 +40,8 @@ uint64_t place_page_scores(PageScoresScratch& to, const PageScoresArgs& args, vo
 // A product with a key is greatest with its greatest element where the query's is positive, and
 // with its least one where it is negative.
 void part_queries(PageScoresScratch& scratch, int32_t shift) {
-  if (shift == scratch.shift) return;
-  scratch.shift = shift;
-  const float* const from = turn_queries(scratch.turns, shift);
+  const float* const from = changed_queries(scratch.turns, shift);
+  if (!from) return;
   for (uint32_t h = 0; h < scratch.turns.count; ++h) {
     for (uint64_t c = 0; c < scratch.stride; ++c) {
       const bool is_there = c < scratch.turns.head_size;
@@ -102,7 +100,6 @@ void score_row(const PageScoresArgs& args, PageScoresScratch& scratch, uint32_t 
   const uint32_t group = args.heads / args.kv_heads;
   const uint32_t segment = segment_of_row(args.segments, row);
   const PageList list(args.table, segment);
-  scratch.shift = -1;
   begin_query_turns(scratch.turns, group, args.theta, [&](uint32_t h) {
     return args.q.row(row) + (uint64_t{kv_head} * group + h) * args.head_size;
   });

@@ -15,6 +15,7 @@ struct QueryTurns {
   uint64_t stride;
   float theta;
   int32_t shift;  // 0 before the first one
+  int32_t asked;  // the shift that was asked for last; -1 before
 };
 
 // `place(n)` gives room for n floats.
@@ -36,6 +37,7 @@ void begin_query_turns(QueryTurns& turns, uint32_t count, float theta, const Que
   turns.count = count;
   turns.theta = theta;
   turns.shift = 0;
+  turns.asked = -1;
   for (uint32_t i = 0; i < count; ++i) {
     const float* const from = query(i);
     for (uint32_t c = 0; c < turns.head_size; c += lanes) {
@@ -61,6 +63,13 @@ inline const float* turn_queries(QueryTurns& turns, int32_t shift) {
     rotate_head(to, turns.base + i * turns.stride, turns.cosines, turns.sines, half);
   }
   return turns.turned;
+}
+
+// The same; null where they are those of the call before.
+inline const float* changed_queries(QueryTurns& turns, int32_t shift) {
+  if (shift == turns.asked) return nullptr;
+  turns.asked = shift;
+  return turn_queries(turns, shift);
 }
 
 }  // namespace

@@ -177,11 +177,6 @@ const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_
   return cuda(buffer.device).copy_down(address_of(buffer.data) + offset, *bytes);
 }
 
-float measure_limit(ct_device*, uint32_t, ct_buffer*) {
-  fail("ct_device_measure: this device tells no limits; time its operators");
-  return -1;
-}
-
 bool write_elements(const ct_tensor& tensor, const void* from) {
   CudaDevice& device = cuda(tensor.buffer->device);
   const unsigned char* const data = static_cast<const unsigned char*>(from);

@@ -78,11 +78,6 @@ const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_
   return buffer.data + offset;
 }
 
-float measure_limit(ct_device*, uint32_t, ct_buffer*) {
-  set_error("ct_device_measure: this device tells no limits; time its operators");
-  return -1;
-}
-
 bool write_elements(const ct_tensor& tensor, const void* from) {
   write_host_elements(tensor, from);
   return keep_host_indices(tensor, from);

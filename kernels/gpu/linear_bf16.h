@@ -122,9 +122,7 @@ KERNEL(linear_bf16, LinearBf16Sizes, BUFFER(0, float, out), BUFFER(1, const floa
   const uint32_t tile = run / 4, i = run % 4;  // of the sum that this thread adds up
   const uint32_t sum_output = output + tile_row(lane, i);
   const uint32_t sum_row = tile * matrix_rows + tile_column(lane, i);
-  if (sum_row >= sizes.rows || sum_output >= sizes.outputs) return;
   float total = 0.0f;
   for (uint32_t r = 0; r < bf16_runs; ++r) total += run_sums[r * bf16_few_sums + THREAD];
-  if (sizes.has_bias) total += bias[sum_output];
-  out[sum_row * sizes.out_stride + sum_output] = total;
+  write_sum(sizes, out, bias, sum_row, sum_output, total);
 }

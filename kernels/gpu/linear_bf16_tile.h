@@ -95,10 +95,7 @@ KERNEL(linear_tile_bf16, LinearBf16Sizes, BUFFER(0, float, out), BUFFER(1, const
         const uint32_t sum_row = row + part_row + r * matrix_rows + tile_column(lane, i);
         const uint32_t sum_output =
             output + part_output + o * matrix_outputs + tile_row(lane, i);
-        if (sum_row >= sizes.rows || sum_output >= sizes.outputs) continue;
-        const float total = totals[o][r].at[i];
-        out[sum_row * sizes.out_stride + sum_output] =
-            sizes.has_bias ? total + bias[sum_output] : total;
+        write_sum(sizes, out, bias, sum_row, sum_output, totals[o][r].at[i]);
       }
     }
   }

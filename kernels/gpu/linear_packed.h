@@ -129,13 +129,12 @@ DEVICE void join_packed_runs(SIZES(LinearPackedSizes) sizes, GLOBAL(float) out,
                              uint32_t thread_index) {
   const uint32_t row = first + thread_index / packed_rows, place = thread_index % packed_rows;
   const uint32_t output = block * packed_rows + place;
-  if (thread_index >= count * packed_rows || row >= sizes.rows || output >= sizes.outputs) return;
+  if (thread_index >= count * packed_rows) return;
   float total = 0.0f;
   for (uint32_t split = 0; split < packed_splits; ++split) {
     total += totals[((row - first) * packed_splits + split) * packed_rows + place];
   }
-  if (sizes.has_bias) total += bias[output];
-  out[row * sizes.out_stride + output] = total;
+  write_sum(sizes, out, bias, row, output, total);
 }
 
 // A block for packed_rows outputs of `count` rows.

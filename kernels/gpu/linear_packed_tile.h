@@ -114,9 +114,7 @@ KERNEL(linear_packed_tile, LinearPackedSizes, BUFFER(0, float, out),
       for (uint32_t i = 0; i < 4; ++i) {
         const uint32_t row = tile.row + r * 16 + tile_row(lane, i);
         const uint32_t output = tile.output + part + o * 8 + tile_column(lane, i);
-        if (row >= sizes.rows || output >= sizes.outputs) continue;
-        const float total = totals[r][o][i] + runs[r][o][i];
-        out[row * sizes.out_stride + output] = sizes.has_bias ? total + bias[output] : total;
+        write_sum(sizes, out, bias, row, output, totals[r][o][i] + runs[r][o][i]);
       }
     }
   }

@@ -25,28 +25,26 @@ DEVICE LinearPlace linear_place(uint32_t rows, uint32_t block, uint32_t warp) {
 }
 
 // Copies a column of tile_size rows from `first` on; after the last row that one again.
-template <typename T>
-DEVICE void fill_tile(SHARED_POINTER(float) tile, GLOBAL(const T) from, uint64_t stride,
+DEVICE void fill_tile(SHARED_POINTER(float) tile, GLOBAL(const float) from, uint64_t stride,
                       uint32_t first, uint32_t rows, uint32_t column) {
   UNROLL
   for (uint32_t r = 0; r < tile_size; ++r) {
     tile[r * tile_columns + column % tile_columns] =
-        to_float(from[lesser(first + r, rows - 1) * stride + column]);
+        from[lesser(first + r, rows - 1) * stride + column];
   }
 }
 
-template <typename T>
-DEVICE void linear_tile(SIZES(LinearSizes) sizes, GLOBAL(float) out, GLOBAL(const float) x,
-                        GLOBAL(const T) weight, GLOBAL(const float) bias,
-                        SHARED_POINTER(float) x_tile, SHARED_POINTER(float) weight_tile,
-                        uint32_t block, uint32_t thread_index) {
-  const uint32_t lane = thread_index % warp_size;
-  const LinearPlace place = linear_place(sizes.rows, block, thread_index / warp_size);
+KERNEL(linear_tile_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x),
+       BUFFER(2, const float, weight), BUFFER(3, const float, bias)) {
+  SHARED(float, x_tile, tile_size * tile_columns);
+  SHARED(float, weight_tile, tile_size * tile_columns);
+  const uint32_t lane = THREAD % warp_size;
+  const LinearPlace place = linear_place(sizes.rows, BLOCK_X, THREAD / warp_size);
   float sums[tile_part * tile_part] = {};
   for (uint32_t first = 0; first < sizes.inputs; first += tile_columns) {
     const uint32_t columns = lesser(tile_columns, sizes.inputs - first);
-    if (thread_index < columns) {
-      const uint32_t column = first + thread_index;
+    if (THREAD < columns) {
+      const uint32_t column = first + THREAD;
       fill_tile(x_tile, x, sizes.x_stride, place.row, sizes.rows, column);
       fill_tile(weight_tile, weight, sizes.weight_stride, place.output, sizes.outputs, column);
     }
@@ -85,15 +83,6 @@ DEVICE void linear_tile(SIZES(LinearSizes) sizes, GLOBAL(float) out, GLOBAL(cons
   for (uint32_t i = 0; i < 2; ++i) {
     const uint32_t row = place.row + place.part_row + (2 * lane + i) / tile_part;
     const uint32_t output = place.output + place.part_output + (2 * lane + i) % tile_part;
-    if (row >= sizes.rows || output >= sizes.outputs) continue;
-    const float total = sizes.has_bias ? sums[i] + bias[output] : sums[i];
-    out[row * sizes.out_stride + output] = total;
+    write_sum(sizes, out, bias, row, output, sums[i]);
   }
-}
-
-KERNEL(linear_tile_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x),
-       BUFFER(2, const float, weight), BUFFER(3, const float, bias)) {
-  SHARED(float, x_tile, tile_size * tile_columns);
-  SHARED(float, weight_tile, tile_size * tile_columns);
-  linear_tile<float>(sizes, out, x, weight, bias, x_tile, weight_tile, BLOCK_X, THREAD);
 }

@@ -67,11 +67,6 @@ const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_
   return metal(buffer.device).finish() ? buffer.data + offset : nullptr;
 }
 
-float measure_limit(ct_device*, uint32_t, ct_buffer*) {
-  fail("ct_device_measure: this device tells no limits; time its operators");
-  return -1;
-}
-
 bool write_elements(const ct_tensor& tensor, const void* from) {
   if (!metal(tensor.buffer->device).finish()) return false;
   write_host_elements(tensor, from);
