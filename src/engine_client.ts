@@ -28,6 +28,8 @@ export class EngineClient {
     milliseconds: 0,
     keptBytes: 0,
     launches: 0,
+    refusedRecordings: 0,
+    refusal: undefined,
   };
   #profile: readonly OperatorTime[] | undefined;
 

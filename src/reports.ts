@@ -31,6 +31,10 @@ export interface EngineWork {
   readonly keptBytes: number;
   /** Kernels of the pass that was replayed last; 0 where none was, as on a CPU. */
   readonly launches: number;
+  /** Shapes of passes that the device refused to record; they run eagerly, which is slower. */
+  readonly refusedRecordings: number;
+  /** What the device said when it refused last. */
+  readonly refusal: string | undefined;
 }
 
 /** How long the calls of an operator took together, for matrix products those with one matrix. */

@@ -82,12 +82,13 @@ Deno.test(
     await t.step("generations go on where the driver refuses their graphs", async () => {
       const flags = ["-DSTAND_IN_WITHOUT_GRAPHS"];
       const refusing = [...await standIns.compile([DRIVER], ...flags), ...kernels];
-      const { code, said } = await run(RUN_MODELS, {
-        libraries: await standIns.link(LIBRARY, refusing),
-      });
+      const libraries = await standIns.link(LIBRARY, refusing);
+      const { code, said } = await run(RUN_MODELS, { libraries });
       assertEquals(code, 0, said);
       assertMatch(said, /stand-in: a capture that is spoilt\n/);
       assertMatch(said, /stand-in: there is no room for a graph\n/);
+      const served = await run(["tests/gpu_stand_in/refused_graphs.ts"], { libraries });
+      assertEquals(served.code, 0, served.said);
     });
 
     await t.step("opening says in a sentence why it cannot", async () => {

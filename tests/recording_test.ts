@@ -207,7 +207,9 @@ Deno.test("PassRecordings runs what the device refuses to record, each time", ()
     using recordings = new PassRecordings<string>(refusing);
     const run = (shape: string) => recordings.run(shape, () => `${shape} ${++ran}`);
     assertEquals([run("a"), run("a"), ran], ["a 1", "a 1", 2]);
+    assertEquals(recordings.refusal, undefined);
     assertEquals([run("b"), run("b"), run("b"), ran], ["b 3", "b 4", "b 5", 5]);
+    assertEquals([recordings.refused, recordings.refusal], [1, "no room for a graph"]);
     assertEquals([run("a"), ran], ["a 1", 6]);
     const fails = () => {
       throw new Error("the GPU is gone");

@@ -60,6 +60,8 @@ export class ModelPass implements Disposable {
     batch.noteScores(segments);
     work.pass(segments, performance.now() - start);
     work.launches = this.#recordings.launches;
+    work.refusedRecordings = this.#recordings.refused;
+    work.refusal = this.#recordings.refusal;
   }
 
   [Symbol.dispose](): void {

@@ -28,6 +28,10 @@ export class PassRecordings<Result> implements Disposable {
   readonly #known = new Map<string, Known<Result>>();
   /** Kernels of the pass that was replayed last; 0 where none was. */
   launches = 0;
+  /** Shapes that the device refused to record, each as often as it was tried. */
+  refused = 0;
+  /** What the device said when it refused last. */
+  refusal: string | undefined;
 
   constructor(ops: RecordingOps) {
     this.#ops = ops;
@@ -66,7 +70,9 @@ export class PassRecordings<Result> implements Disposable {
   #record(calls: () => Result): Recording | "refused" {
     try {
       return this.#ops.record(calls);
-    } catch {
+    } catch (error) {
+      this.refused++;
+      this.refusal = error instanceof Error ? error.message : String(error);
       return "refused";
     }
   }

@@ -15,6 +15,9 @@ export class WorkCount {
   keptBytes = 0;
   /** Kernels of the pass that was replayed last. */
   launches = 0;
+  /** Shapes of passes that the device refused to record, and what it said last. */
+  refusedRecordings = 0;
+  refusal: string | undefined;
 
   /** Counts a pass over these segments. */
   pass(segments: readonly { readonly tokens: ArrayLike<number> }[], milliseconds: number): void {
@@ -33,6 +36,8 @@ export class WorkCount {
       milliseconds: this.#milliseconds,
       keptBytes: this.keptBytes,
       launches: this.launches,
+      refusedRecordings: this.refusedRecordings,
+      refusal: this.refusal,
     };
   }
 }

@@ -17,7 +17,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { health, ready } from "./health.ts";
 import { listModels, showModel } from "./models.ts";
 import { Gate } from "./operation/gate.ts";
-import { type LogEntry, requestEntry } from "./operation/log.ts";
+import { type LogEntry, refusalTeller, requestEntry } from "./operation/log.ts";
 import { ServerMetrics } from "./operation/metrics.ts";
 import { metrics as metricsRoute } from "./operation/metrics_route.ts";
 import { type RecordEnv, recordRequests, type RequestRecord } from "./operation/record.ts";
@@ -119,7 +119,11 @@ export function createServer(runtime: Runtime, options: ServerOptions = {}): Hon
     sessionsPerKey: options.sessionsPerKey,
   };
   const app = new OpenAPIHono<RecordEnv>();
-  const ended = (record: RequestRecord) => log(requestEntry(record, options.logPrompts ?? false));
+  const tellRefusal = refusalTeller(runtime, log);
+  const ended = (record: RequestRecord) => {
+    log(requestEntry(record, options.logPrompts ?? false));
+    tellRefusal();
+  };
   app.use(recordRequests({ metrics, idleTimeout, ended }));
   if (options.cors?.length) app.use(allowOrigins(options.cors));
   const streams = new ResumableStreams(options.resumeWindow ?? RESUME_MS);

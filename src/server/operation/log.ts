@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Runtime } from "../../runtime.ts";
 import type { RequestRecord } from "./record.ts";
 
 /**
- * A line of the log. `event` is `listening`, `ready`, `request`, `failure`, `draining`, or
- * `stopped`; the other fields depend on it.
+ * A line of the log. `event` is `listening`, `ready`, `request`, `failure`, `recording_refused`,
+ * `draining`, or `stopped`; the other fields depend on it.
  */
 export interface LogEntry {
   /** `error` for what an operator should look at. */
@@ -21,6 +22,17 @@ export interface LogEntry {
 /** Writes an entry to standard error, as a line of JSON with the time before it. */
 export function writeEntry(entry: LogEntry): void {
   console.error(JSON.stringify({ time: new Date().toISOString(), ...entry }));
+}
+
+/** Tells `log` once that the device refuses to record passes; to be called after passes. */
+export function refusalTeller(runtime: Runtime, log: (entry: LogEntry) => void): () => void {
+  let told = false;
+  return () => {
+    const { refusal } = runtime.activity.work;
+    if (told || refusal === undefined) return;
+    told = true;
+    log({ level: "error", event: "recording_refused", message: refusal });
+  };
 }
 
 /** The entry of a request that has ended. Of its text there is nothing, unless `withBody`. */

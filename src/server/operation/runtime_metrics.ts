@@ -49,6 +49,11 @@ const COUNTERS: readonly Reading[] = [
     "Time in these passes",
     ({ activity }) => activity.work.milliseconds / 1000,
   ],
+  [
+    "contrail_refused_recordings_total",
+    "Shapes of passes that the GPU refused to record, which run slower since",
+    ({ activity }) => activity.work.refusedRecordings,
+  ],
 ];
 
 /** Adds the metrics of a runtime, which are read when they are asked for. */
