@@ -95,6 +95,12 @@ Deno.test({
       assertEquals(code, 0, said);
     });
 
+    await t.step("a file that is larger than a buffer may be has several", async () => {
+      const env = { STAND_IN_MOST_BYTES: `${2 ** 21}` };
+      const { code, said } = await run(["tests/gpu_stand_in/large_file.ts"], { root, env });
+      assertEquals(code, 0, said);
+    });
+
     await t.step("errors name the kernel, or the bytes that were asked for", async () => {
       assertEquals(await failures("metal", { root }), FAILURES);
     });

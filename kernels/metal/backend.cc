@@ -33,10 +33,9 @@ void destroy_device(ct_device* device) {
 }
 
 bool allocate_memory(ct_buffer* buffer, const char* call, const char* what) {
-  void* memory = nullptr;
-  buffer->mapping = metal(buffer->device).allocate(&memory, call, what, buffer->bytes);
+  void* const memory = metal(buffer->device).allocate(call, what, buffer->bytes);
   buffer->data = static_cast<unsigned char*>(memory);
-  return buffer->mapping != nullptr;
+  return memory != nullptr;
 }
 
 // Commands that use the buffer hold it until they are done, but not the pages of a file.
@@ -44,23 +43,17 @@ void free_memory(ct_buffer* buffer) {
   MetalDevice& device = metal(buffer->device);
   free_host_indices(buffer);
   if (buffer->read_only) device.finish();
-  device.free_buffer(static_cast<Object>(buffer->mapping));
-  if (!buffer->read_only) return;
-  buffer->mapping = buffer->data;
-  free_host_memory(buffer);
+  device.free_buffers(buffer->data, buffer->bytes);
+  if (buffer->read_only) free_host_memory(buffer);
 }
 
 uint64_t memory_left(ct_device* device) { return metal(device).bytes_left(); }
 
 bool map_contents(ct_buffer* buffer, const ct_file* file) {
   if (!map_host_contents(buffer, file)) return false;
-  const Object pages = metal(buffer->device).wrap_pages(buffer->data, buffer->bytes);
-  if (!pages) {
-    free_host_memory(buffer);
-    return false;
-  }
-  buffer->mapping = pages;
-  return true;
+  if (metal(buffer->device).wrap_file(buffer->data, buffer->bytes)) return true;
+  free_host_memory(buffer);
+  return false;
 }
 
 const unsigned char* host_view(const ct_buffer& buffer, uint64_t offset, uint64_t*) {

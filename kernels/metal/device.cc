@@ -16,6 +16,8 @@ constexpr uint32_t kernels_together = 64;  // written before the GPU is to begin
 constexpr Count status_error = 5;  // MTLCommandBufferStatusError
 constexpr Count shared_storage = 0;  // MTLResourceStorageModeShared
 
+uint64_t page_bytes() { return uint64_t(sysconf(_SC_PAGESIZE)); }
+
 }  // namespace
 
 bool MetalDevice::open() {
@@ -138,15 +140,14 @@ uint64_t MetalDevice::bytes_left() const {
   return used < most ? most - used : 0;
 }
 
-Object MetalDevice::allocate(void** data, const char* call, const char* what, uint64_t bytes) {
+void* MetalDevice::allocate(const char* call, const char* what, uint64_t bytes) {
   const Count length = bytes ? bytes : 1;
   const Object buffer = send<Object>(device, "newBufferWithLength:options:", length,
                                      shared_storage);
   void* const contents = buffer ? send<void*>(buffer, "contents") : nullptr;
-  if (contents && memory.add(buffer, contents)) {
+  if (contents && memory_.add(buffer, contents, length)) {
     memset(contents, 0, length);
-    *data = contents;
-    return buffer;
+    return contents;
   }
   if (buffer) release(buffer);
   fail_memory("%s: out of memory for %llu bytes%s, the GPU has %llu free and gives at most %lu at "
@@ -156,23 +157,51 @@ Object MetalDevice::allocate(void** data, const char* call, const char* what, ui
   return nullptr;
 }
 
-Object MetalDevice::wrap_pages(void* pages, uint64_t bytes) {
-  const uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
-  const Count length = (bytes + page - 1) / page * page;
+// Whole pages that hold so many bytes.
+bool MetalDevice::wrap_pages(void* pages, uint64_t bytes) {
+  const Count length = (bytes + page_bytes() - 1) / page_bytes() * page_bytes();
   const Object none = nullptr;
   const Object buffer = send<Object>(device, "newBufferWithBytesNoCopy:length:options:deallocator:",
                                      pages, length, shared_storage, none);
-  if (buffer && memory.add(buffer, pages)) return buffer;
+  if (buffer && memory_.add(buffer, pages, length)) return true;
   if (buffer) release(buffer);
-  set_error("ct_buffer_map: the GPU does not take the %llu bytes of file as they lie, at most %lu "
-            "at once; load without a cache",
-            (unsigned long long)bytes, send<Count>(device, "maxBufferLength"));
-  return nullptr;
+  return false;
 }
 
-void MetalDevice::free_buffer(Object buffer) {
-  memory.remove(buffer);
-  release(buffer);
+bool MetalDevice::wrap_file(void* pages, uint64_t bytes) {
+  const uint64_t most = send<Count>(device, "maxBufferLength") / page_bytes() * page_bytes();
+  unsigned char* const data = static_cast<unsigned char*>(pages);
+  for (uint64_t begin = 0; begin < bytes; begin += most) {
+    const uint64_t rest = bytes - begin;
+    if (wrap_pages(data + begin, rest < most ? rest : most)) continue;
+    free_buffers(pages, bytes);
+    return fail("ct_buffer_map: the GPU does not take the %llu bytes of file as they lie, %llu at "
+                "once; load without a cache",
+                (unsigned long long)bytes, (unsigned long long)most);
+  }
+  return true;
+}
+
+bool MetalDevice::find_buffer(MemoryMap::Place& place, const char* call,
+                              const KernelBuffer& operand) {
+  place = {nullptr, 0};
+  if (!operand.data) return true;
+  place = memory_.find(operand.data, operand.bytes);
+  if (place.buffer) return true;
+  // It lies across the end of one of a file's buffers, so its pages get one more.
+  const uint64_t skipped = reinterpret_cast<uintptr_t>(operand.data) % page_bytes();
+  unsigned char* const data = static_cast<unsigned char*>(const_cast<void*>(operand.data));
+  if (wrap_pages(data - skipped, skipped + operand.bytes)) {
+    place = memory_.find(operand.data, operand.bytes);
+    return true;
+  }
+  return fail("%s: the GPU does not take the %llu bytes of a tensor in a file as they lie, at most "
+              "%lu at once; load without a cache",
+              call, (unsigned long long)operand.bytes, send<Count>(device, "maxBufferLength"));
+}
+
+void MetalDevice::free_buffers(const void* begin, uint64_t bytes) {
+  while (const Object buffer = memory_.take(begin, bytes ? bytes : 1)) release(buffer);
 }
 
 }  // namespace ct

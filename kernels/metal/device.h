@@ -22,20 +22,24 @@ struct MetalDevice : ct_device {
   // What the system advises to use at most, without what this program has in use.
   uint64_t bytes_left() const;
 
-  // A buffer of zeros and its memory; null, with the error set, where it cannot be had. `call` and
-  // `what` are for the error.
-  Object allocate(void** memory, const char* call, const char* what, uint64_t bytes);
+  // Zeroed memory in a buffer; null, with the error set, where it cannot be had. `call` and `what`
+  // are for the error.
+  void* allocate(const char* call, const char* what, uint64_t bytes);
 
-  // A buffer of whole pages of the host that hold so many bytes and stay the caller's; null, with
-  // the error set, where it cannot be had.
-  Object wrap_pages(void* pages, uint64_t bytes);
+  // Makes buffers of a file's pages, which stay the caller's: as many, one after the other, as the
+  // GPU takes them. False, with the error set, where it does not.
+  bool wrap_file(void* pages, uint64_t bytes);
 
-  void free_buffer(Object buffer);
+  // The buffer that has an operand; null where that is absent. False, with the error set, where it
+  // is too large a part of a file for one buffer.
+  bool find_buffer(MemoryMap::Place& place, const char* call, const KernelBuffer& operand);
+
+  // Gives up the buffers in so many bytes.
+  void free_buffers(const void* begin, uint64_t bytes);
 
   Object device = nullptr, queue = nullptr;
   Object pipelines[uint32_t(Kernel::count)] = {};
   char description[160] = "";
-  MemoryMap memory;
   // What was launched last, for the error of a kernel, which shows only later.
   const char *last_call = nullptr, *last_kernel = nullptr;
 
@@ -44,7 +48,9 @@ struct MetalDevice : ct_device {
   bool load_kernel(Object library, uint32_t kernel);
   bool commit();
   bool wait(Object commands);
+  bool wrap_pages(void* pages, uint64_t bytes);
 
+  MemoryMap memory_;
   Object commands_ = nullptr, encoder_ = nullptr;  // that are being written
   Object committed_ = nullptr;  // the last that run
   uint32_t encoded_ = 0;  // kernels in commands_

@@ -17,8 +17,8 @@ bool launch(ct_device* device, const char* call, const Launch& launch) {
   if (!encoder) return false;
   send<void>(encoder, "setComputePipelineState:", self.pipelines[uint32_t(launch.kernel)]);
   for (uint32_t i = 0; i < launch.buffer_count; ++i) {
-    const void* const data = launch.buffers[i].data;
-    const MemoryMap::Place place = data ? self.memory.find(data) : MemoryMap::Place{nullptr, 0};
+    MemoryMap::Place place;
+    if (!self.find_buffer(place, call, launch.buffers[i])) return false;
     send<void>(encoder, "setBuffer:offset:atIndex:", place.buffer, Count{place.offset}, Count{i});
   }
   send<void>(encoder, "setBytes:length:atIndex:", launch.sizes, Count{launch.sizes_bytes},

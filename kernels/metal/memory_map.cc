@@ -21,7 +21,7 @@ uint32_t MemoryMap::after(const unsigned char* data) const {
   return low;
 }
 
-bool MemoryMap::add(Object buffer, const void* begin) {
+bool MemoryMap::add(Object buffer, const void* begin, uint64_t bytes) {
   if (count_ == capacity_) {
     const uint32_t capacity = capacity_ ? 2 * capacity_ : 64;
     void* const entries = realloc(entries_, capacity * sizeof(Entry));
@@ -32,23 +32,30 @@ bool MemoryMap::add(Object buffer, const void* begin) {
   const unsigned char* const data = static_cast<const unsigned char*>(begin);
   Entry* const place = entries_ + after(data);
   memmove(place + 1, place, uint64_t(entries_ + count_ - place) * sizeof(Entry));
-  *place = {data, buffer};
+  *place = {data, bytes, buffer};
   ++count_;
   return true;
 }
 
-void MemoryMap::remove(Object buffer) {
-  uint32_t i = 0;
-  while (i < count_ && entries_[i].buffer != buffer) ++i;
-  if (i == count_) return;
+Object MemoryMap::take(const void* begin, uint64_t bytes) {
+  const unsigned char* const data = static_cast<const unsigned char*>(begin);
+  const uint32_t end = bytes ? after(data + bytes - 1) : 0;
+  if (!end || entries_[end - 1].begin < data) return nullptr;
+  const Object buffer = entries_[end - 1].buffer;
+  memmove(entries_ + end - 1, entries_ + end, (count_ - end) * sizeof(Entry));
   --count_;
-  memmove(entries_ + i, entries_ + i + 1, (count_ - i) * sizeof(Entry));
+  return buffer;
 }
 
-MemoryMap::Place MemoryMap::find(const void* data) const {
+// The one that begins last before an address has it, unless that is a part of a file's tensor.
+MemoryMap::Place MemoryMap::find(const void* data, uint64_t bytes) const {
   const unsigned char* const address = static_cast<const unsigned char*>(data);
-  const Entry& entry = entries_[after(address) - 1];
-  return {entry.buffer, uint64_t(address - entry.begin)};
+  for (uint32_t i = after(address); i > 0; --i) {
+    const Entry& entry = entries_[i - 1];
+    const uint64_t offset = uint64_t(address - entry.begin);
+    if (offset <= entry.bytes && bytes <= entry.bytes - offset) return {entry.buffer, offset};
+  }
+  return {nullptr, 0};
 }
 
 }  // namespace ct

@@ -1,4 +1,5 @@
-// Which of Metal's buffers an address is in: kernels are given addresses, Metal wants buffers.
+// Which of Metal's buffers an address is in: kernels are given addresses, Metal wants buffers. A
+// file's buffers may overlap.
 #pragma once
 #include <stdint.h>
 
@@ -19,15 +20,18 @@ class MemoryMap {
   MemoryMap& operator=(const MemoryMap&) = delete;
 
   // False without memory.
-  bool add(Object buffer, const void* begin);
-  void remove(Object buffer);
+  bool add(Object buffer, const void* begin, uint64_t bytes);
 
-  // The buffer that begins last before an address, which is in it.
-  Place find(const void* data) const;
+  // Takes out a buffer that begins in these bytes; null where none does.
+  Object take(const void* begin, uint64_t bytes);
+
+  // A buffer that has all of these bytes; null where none does.
+  Place find(const void* data, uint64_t bytes) const;
 
  private:
   struct Entry {
     const unsigned char* begin;
+    uint64_t bytes;
     Object buffer;
   };
   uint32_t after(const unsigned char* data) const;

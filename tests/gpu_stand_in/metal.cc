@@ -1,7 +1,8 @@
 // What stands in for Metal and the runtime of Objective-C: objects that know the methods that the
 // host uses, and a GPU that runs kernels on the emulator, in order but as late as it may. What
-// Metal would not take ends the process.
+// Metal would not take ends the process. STAND_IN_MOST_BYTES is what a buffer has at most.
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,7 +26,10 @@ Thing* device_name(Thing* self, Name) {
 Thing* new_queue(Thing*, Name) { return make("queue"); }
 Thing* new_options(Thing*, Name) { return make("options"); }
 void set_fast_math(Thing* self, Name, signed char fast) { self->ended = !fast; }
-Count most_bytes(Thing*, Name) { return 1ul << 28; }
+Count most_bytes(Thing*, Name) {
+  const char* const most = getenv("STAND_IN_MOST_BYTES");
+  return most ? strtoul(most, nullptr, 10) : 1ul << 28;
+}
 uint64_t working_set(Thing*, Name) { return 1ul << 29; }
 Count allocated_bytes(Thing*, Name) { return allocated; }
 

@@ -66,15 +66,19 @@ export class StandIns implements AsyncDisposable {
   }
 }
 
-/** Runs a program of the project in `root`, with libraries of a folder. */
+/** Runs a program of the project in `root`, with libraries of a folder and more environment. */
 export async function run(
   args: readonly string[],
-  { root = ROOT, libraries = "" }: { root?: string; libraries?: string },
+  { root = ROOT, libraries = "", env = {} }: {
+    root?: string;
+    libraries?: string;
+    env?: Record<string, string>;
+  },
 ): Promise<{ code: number; said: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-check", "--allow-all", ...args],
     cwd: root,
-    env: { NO_COLOR: "1", ...(libraries === "" ? {} : { LD_LIBRARY_PATH: libraries }) },
+    env: { NO_COLOR: "1", ...(libraries === "" ? {} : { LD_LIBRARY_PATH: libraries }), ...env },
     stdout: "piped",
     stderr: "piped",
   }).output();
