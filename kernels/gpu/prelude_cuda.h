@@ -68,7 +68,8 @@ DEVICE uint32_t lane_at(uint32_t row, uint32_t part) { return row * 4 + part; }
 #include "matrix_products.h"
 #include "tile_products.h"
 
-// sums + the products of 32 bytes of each row, as plain_tile_products(); of all lanes of a warp.
+// sums + the products of 32 signed bytes of each of 16 rows of x with those of 8 rows of y; of all
+// lanes of a warp. A row is 8 words; from one to the next are `stride`.
 // On tensor cores, a lane brings word lane % 4 of row lane / 4, and words four further and rows
 // eight further, of which the instruction before sm_80 takes one at a time.
 DEVICE TileSums tile_products(TileSums sums, const uint32_t* x, const uint32_t* y, uint32_t stride,

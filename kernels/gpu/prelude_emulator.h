@@ -88,12 +88,32 @@ inline uint32_t lane_at(uint32_t row, uint32_t part) {
 #include "matrix_products.h"
 #include "tile_products.h"
 
-// Fails where lanes of the warp are missing.
-inline TileSums tile_products(TileSums sums, SHARED_POINTER(uint32_t) x, SHARED_POINTER(uint32_t) y,
-                              uint32_t stride, uint32_t lane, uint32_t line = __builtin_LINE()) {
-  shuffle_xor(lane, 0, line);
-  return plain_tile_products(sums, x, y, stride, lane);
+// What a lane has of 8 by 8 floats, as Metal has it.
+struct Matrix {
+  float at[2];
+};
+inline Matrix matrix_of(float first, float second) { return {{first, second}}; }
+inline float element_of(Matrix matrix, uint32_t i) { return matrix.at[i]; }
+
+// sums + x times y. Fails where lanes of the warp are missing.
+inline Matrix multiply_matrices(Matrix x, Matrix y, Matrix sums, uint32_t lane,
+                                uint32_t line = __builtin_LINE()) {
+  struct Pair {
+    Matrix x, y;
+  };
+  Pair* const all = ct::Block::current().warp_memory<Pair>();
+  all[lane] = {x, y};
+  shuffle_xor(lane, 0, line);  // all are there
+  for (uint32_t k = 0; k < 8; ++k) {
+    const float from = all[lane_at(lane_row(lane), k / 2)].x.at[k % 2];
+    const Matrix with = all[lane_at(k, lane_part(lane))].y;
+    for (uint32_t i = 0; i < 2; ++i) sums.at[i] = multiply_add(from, with.at[i], sums.at[i]);
+  }
+  shuffle_xor(lane, 0, line);  // none is read any more
+  return sums;
 }
+
+#include "float_tile_products.h"
 
 // What the lanes of a warp bring.
 struct LaneOperands {

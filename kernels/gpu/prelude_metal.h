@@ -57,11 +57,6 @@ DEVICE uint32_t lane_at(uint32_t row, uint32_t part) {
 #include "matrix_products.h"
 #include "tile_products.h"
 
-DEVICE TileSums tile_products(TileSums sums, SHARED_POINTER(uint32_t) x, SHARED_POINTER(uint32_t) y,
-                              uint32_t stride, uint32_t lane) {
-  return plain_tile_products(sums, x, y, stride, lane);
-}
-
 using Matrix = simdgroup_matrix<float, 8, 8>;
 
 DEVICE Matrix matrix_of(float first, float second) {
@@ -70,6 +65,16 @@ DEVICE Matrix matrix_of(float first, float second) {
   matrix.thread_elements()[1] = second;
   return matrix;
 }
+
+DEVICE float element_of(Matrix matrix, uint32_t i) { return matrix.thread_elements()[i]; }
+
+// sums + x times y; of all lanes of a warp.
+DEVICE Matrix multiply_matrices(Matrix x, Matrix y, Matrix sums, uint32_t) {
+  simdgroup_multiply_accumulate(sums, x, y, sums);
+  return sums;
+}
+
+#include "float_tile_products.h"
 
 // A pair of each lane's columns of x, rows of x beside each other: of a lane's two rows of x, the
 // column that is its row.
@@ -86,15 +91,17 @@ DEVICE Matrix matrix_across(uint32_t pair, uint32_t lane) {
 DEVICE MatrixSums multiply_pairs(MatrixSums sums, uint32_t upper, uint32_t lower, uint32_t x,
                                  uint32_t lane) {
   const Matrix across = matrix_across(x, lane);
-  Matrix above = matrix_of(sums.at[0], sums.at[1]), below = matrix_of(sums.at[2], sums.at[3]);
-  simdgroup_multiply_accumulate(above, matrix_of(lower_half(upper), upper_half(upper)), across,
-                                above);
-  simdgroup_multiply_accumulate(below, matrix_of(lower_half(lower), upper_half(lower)), across,
-                                below);
-  sums.at[0] = above.thread_elements()[0];
-  sums.at[1] = above.thread_elements()[1];
-  sums.at[2] = below.thread_elements()[0];
-  sums.at[3] = below.thread_elements()[1];
+  const Matrix above =
+      multiply_matrices(matrix_of(lower_half(upper), upper_half(upper)), across,
+                        matrix_of(sums.at[0], sums.at[1]), lane);
+  const Matrix below =
+      multiply_matrices(matrix_of(lower_half(lower), upper_half(lower)), across,
+                        matrix_of(sums.at[2], sums.at[3]), lane);
+  UNROLL
+  for (uint32_t i = 0; i < 2; ++i) {
+    sums.at[i] = element_of(above, i);
+    sums.at[2 + i] = element_of(below, i);
+  }
   return sums;
 }
 
