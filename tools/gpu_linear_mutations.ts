@@ -93,6 +93,18 @@ export const GPU_LINEAR: readonly Mutation[] = [
     why: "sums of a tile stand in each other's rows",
   },
   {
+    file: "gpu/float_tile_products.h",
+    find: "signed_byte(second, byte + row % 2)",
+    replace: "signed_byte(second, byte)",
+    why: "every other column of a tile is the one before",
+  },
+  {
+    file: "gpu/float_tile_products.h",
+    find: "step < 4",
+    replace: "step < 3",
+    why: "a tile lacks its last columns",
+  },
+  {
     file: "gpu/linear_tile.h",
     find: "    barrier();\n    for (uint32_t c = lane;",
     replace: "    for (uint32_t c = lane;",

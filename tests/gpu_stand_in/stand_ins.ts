@@ -31,6 +31,14 @@ export const CHECKS_PASSED = /\b[1-9]\d passed \(\d+ steps\) \| 0 failed/;
 /** Maps weights on the device that is named; says nothing where all is as it should be. */
 export const MAPPED_WEIGHTS = "tests/gpu_stand_in/mapped_weights.ts";
 
+/** Something that a host has to do right. */
+export interface HostCheck {
+  /** What it does, as a test says it. */
+  readonly name: string;
+  /** Throws unless the host does. */
+  readonly run: () => Promise<void>;
+}
+
 const FLAGS = ["-std=c++17", "-O2", "-fPIC", "-Wall", "-Wextra", "-ffp-contract=off"];
 
 /** A folder in which all of it is made. */
@@ -84,6 +92,13 @@ export async function run(
   }).output();
   const decoder = new TextDecoder();
   return { code, said: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** Runs a program as {@linkcode run}, and returns what it says; throws where it fails. */
+export async function succeed(...call: Parameters<typeof run>): Promise<string> {
+  const { code, said } = await run(...call);
+  if (code !== 0) throw new Error(said);
+  return said;
 }
 
 /** What `failures.ts` prints of a backend's GPU, without what the GPU itself prints. */
