@@ -38,7 +38,7 @@ Deno.test("contrail generate takes numbers below 0", async () => {
   assertEquals(code, 0, stderr);
 });
 
-Deno.test("contrail generate refuses what it could not read or save, before it begins", async () => {
+Deno.test("contrail generate refuses what it cannot read or save before it begins", async () => {
   const path = `${await Deno.makeTempDir()}/absent/story`;
   const args = ["generate", "--save", path, PROMPT];
   const { code, stdout, stderr } = await contrailWith(["--allow-write"], args);

@@ -57,8 +57,8 @@ export class Rules {
     for (const [text] of body.matchAll(/"(?:[^"\\]|\\.)+"/g)) this.#literals += text.length - 2;
     if (this.#length <= MOST_TEXT && this.#literals <= MOST_LITERAL) return;
     throw new GrammarTooLarge(
-      `The grammar is too large, with more than ${MOST_TEXT} characters or ${MOST_LITERAL} in its ` +
-        "names and listed values: ask for fewer or shorter ones",
+      `The grammar is too large, with more than ${MOST_TEXT} characters or ${MOST_LITERAL} in ` +
+        "its names and listed values: ask for fewer or shorter ones",
     );
   }
 

@@ -54,8 +54,8 @@ export function findKey(keys: readonly ApiKey[], text: string): ApiKey | undefin
 }
 
 /**
- * The keys of a file, one JSON object a line. Throws an `Error` that names the file or a wrong line,
- * or a `Deno.errors.NotFound`.
+ * The keys of a file, one JSON object a line. Throws an `Error` that names the file or a wrong
+ * line, or a `Deno.errors.NotFound`.
  */
 export async function readKeys(path: string): Promise<ApiKey[]> {
   const text = await Deno.readTextFile(path).catch((error) => {
