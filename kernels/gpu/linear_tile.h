@@ -4,6 +4,7 @@
 
 CONSTANT uint32_t tile_size = CT_LINEAR_TILE;
 CONSTANT uint32_t tile_part = 8;  // rows and outputs of a warp
+CONSTANT uint32_t tile_sums = tile_part * tile_part;
 CONSTANT uint32_t tile_parts = tile_size / tile_part;  // beside each other
 CONSTANT uint32_t tile_columns = block_size;  // that are in shared memory at a time
 static_assert(tile_parts * tile_parts == block_warps, "each warp has a part of the tile");
@@ -40,7 +41,7 @@ KERNEL(linear_tile_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const floa
   SHARED(float, weight_tile, tile_size * tile_columns);
   const uint32_t lane = THREAD % warp_size;
   const LinearPlace place = linear_place(sizes.rows, BLOCK_X, THREAD / warp_size);
-  float sums[tile_part * tile_part] = {};
+  LaneSums<tile_sums> sums = {};
   for (uint32_t first = 0; first < sizes.inputs; first += tile_columns) {
     const uint32_t columns = lesser(tile_columns, sizes.inputs - first);
     if (THREAD < columns) {
@@ -60,29 +61,17 @@ KERNEL(linear_tile_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const floa
         const float from = x_tile[(place.part_row + r) * tile_columns + c];
         UNROLL
         for (uint32_t o = 0; o < tile_part; ++o) {
-          sums[r * tile_part + o] = multiply_add(from, with[o], sums[r * tile_part + o]);
+          sums.at[r * tile_part + o] = multiply_add(from, with[o], sums.at[r * tile_part + o]);
         }
       }
     }
     barrier();
   }
-  // As warp_sum, for all sums at once: each time a lane goes on with one half of them, and the lane
-  // that it exchanges with takes the other. Two are left.
-  UNROLL
-  for (uint32_t step = 1; step < warp_size; step *= 2) {
-    const uint32_t mask = warp_size / 2 / step;
-    UNROLL
-    for (uint32_t i = 0; i < warp_size; ++i) {
-      if (i >= 2 * mask) continue;
-      const bool is_upper = (lane & mask) != 0;
-      const float kept = is_upper ? sums[2 * mask + i] : sums[i];
-      sums[i] = kept + shuffle_xor(is_upper ? sums[i] : sums[2 * mask + i], mask);
-    }
-  }
+  sums = spread_sums<tile_sums, warp_size>(sums, lane);  // two are left
   UNROLL
   for (uint32_t i = 0; i < 2; ++i) {
     const uint32_t row = place.row + place.part_row + (2 * lane + i) / tile_part;
     const uint32_t output = place.output + place.part_output + (2 * lane + i) % tile_part;
-    write_sum(sizes, out, bias, row, output, sums[i]);
+    write_sum(sizes, out, bias, row, output, sums.at[i]);
   }
 }

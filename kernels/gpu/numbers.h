@@ -59,6 +59,31 @@ DEVICE float warp_greatest(float x) {
   return x;
 }
 
+// Sums of which each lane of a warp has a part.
+template <uint32_t count>
+struct LaneSums {
+  float at[count];
+};
+
+// As warp_sum for all sums at once, over the `lanes` lanes whose numbers differ in their upper bits:
+// each time a lane goes on with one half of the sums, and the lane that it exchanges with takes the
+// other. Lane l of them is left with sums l * count / lanes and after, which it has first.
+template <uint32_t count, uint32_t lanes>
+DEVICE LaneSums<count> spread_sums(LaneSums<count> sums, uint32_t lane) {
+  UNROLL
+  for (uint32_t step = 1; step < lanes; step *= 2) {
+    const uint32_t mask = warp_size / 2 / step, half = count / 2 / step;
+    const bool is_upper = (lane & mask) != 0;
+    UNROLL
+    for (uint32_t i = 0; i < count / 2; ++i) {
+      if (i >= half) continue;
+      const float kept = is_upper ? sums.at[half + i] : sums.at[i];
+      sums.at[i] = kept + shuffle_xor(is_upper ? sums.at[i] : sums.at[half + i], mask);
+    }
+  }
+  return sums;
+}
+
 // Every thread of a block of block_size gets the sum over the block; `parts` has block_warps
 // elements.
 DEVICE float block_sum(float x, SHARED_POINTER(float) parts, uint32_t thread_index) {

@@ -101,6 +101,7 @@ struct GatedDeltaSizes {
   uint64_t out_stride, q_stride, k_stride, v_stride, a_stride, b_stride, state_stride;
   uint32_t segments, heads, key_size, value_size;
   uint32_t chunk;  // at most CT_DELTA_CHUNK; 0 runs token by token, always
+  uint32_t wide;  // rows of v and of each head's state begin at multiples of 16 bytes
 };
 
 struct CacheAppendSizes {

@@ -28,6 +28,12 @@ namespace {
 
 constexpr const char* delta_call = "ct_gated_delta";
 
+bool is_wide(const GatedDeltaArgs& args) {
+  const uint32_t bytes = args.state.type == CT_BF16 ? 2 : 4;
+  return rows_are_wide(args.state.data, args.state.stride, bytes) &&
+         args.value_size * bytes % 16 == 0 && rows_are_wide(args.v);
+}
+
 // What chunks need of the tokens, one after the other; see gated_delta_chunk.h.
 struct DeltaTokens {
   KernelBuffer queries, keys, solve, read, rates;
@@ -84,7 +90,7 @@ bool run_gated_delta(ct_device* device, const GatedDeltaArgs& args) {
   const GatedDeltaSizes sizes = {args.out.stride,   args.q.stride,  args.k.stride, args.v.stride,
                                  args.a.stride,     args.b.stride,  args.state.stride,
                                  segments.count,    args.heads,     args.key_size,
-                                 args.value_size,   chunk};
+                                 args.value_size,   chunk,          is_wide(args)};
   const Kernel kernel =
       args.state.type == CT_BF16 ? Kernel::gated_delta_bf16 : Kernel::gated_delta_f32;
   const Grid columns = {segments.count, args.heads, blocks_for(args.value_size, CT_DELTA_COLUMNS),
