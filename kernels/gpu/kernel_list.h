@@ -26,6 +26,8 @@
   X(convolution_state)       \
   X(gated_delta_f32)         \
   X(gated_delta_bf16)        \
+  X(gated_delta_long_f32)    \
+  X(gated_delta_long_bf16)   \
   X(delta_tokens)            \
   X(delta_pairs)             \
   X(gated_delta_chunks_f32)  \
@@ -40,4 +42,5 @@
   X(select_pages)            \
   X(top_k_spans)             \
   X(top_k)                   \
+  X(log_sum_exp_parts)       \
   X(log_sum_exp)

@@ -65,9 +65,10 @@ struct LaneSums {
   float at[count];
 };
 
-// As warp_sum for all sums at once, over the `lanes` lanes whose numbers differ in their upper bits:
-// each time a lane goes on with one half of the sums, and the lane that it exchanges with takes the
-// other. Lane l of them is left with sums l * count / lanes and after, which it has first.
+// As warp_sum for all sums at once, over the `lanes` lanes that differ in the upper bits of their
+// numbers: each time a lane goes on with one half of the sums, and the lane that it exchanges with
+// takes the other. Lane l of them is left with the sums from l * count / lanes on, which then come
+// first.
 template <uint32_t count, uint32_t lanes>
 DEVICE LaneSums<count> spread_sums(LaneSums<count> sums, uint32_t lane) {
   UNROLL

@@ -19,27 +19,34 @@
 #define CT_PACKED_TILE_OUTPUTS 64
 #define CT_MOST_HEAD_SIZE 256  // of attention and rotary
 #define CT_ATTENTION_SPAN 32  // entries of a table that a warp reads
+#define CT_ROW_PART 2048  // columns of a row that a block has in registers
 #define CT_TOP_K_SPAN 2048  // columns that a block looks through for the greatest
 #define CT_DELTA_COLUMNS 16  // of a head's state that a block has
+#define CT_DELTA_FEW_KEYS 128  // of a head, up to which a token's kernel needs fewer registers
 #define CT_DELTA_MOST_KEYS 256  // of a head
 #define CT_DELTA_CHUNK 32  // tokens of a chunk, at most
 #define CT_DELTA_LONGEST_RECURRENCE 8  // tokens of a segment; longer ones may run in chunks
 
+// `wide`: every row of every operand begins at a multiple of 16 bytes.
+
 struct ElementwiseSizes {
   uint64_t out_stride, x_stride, y_stride;
   uint32_t columns;
+  uint32_t wide;
 };
 
 struct NormSizes {
   uint64_t out_stride, x_stride;
   uint32_t head_size;
   float epsilon;
+  uint32_t wide;
 };
 
 struct GatedNormSizes {
   uint64_t out_stride, x_stride, gate_stride;
   uint32_t head_size;
   float epsilon;
+  uint32_t wide;
 };
 
 struct RowsSizes {
@@ -162,4 +169,6 @@ struct TopKSizes {
 struct LogSumExpSizes {
   uint64_t x_stride;
   uint32_t columns;
+  uint32_t parts;  // of a row
+  uint32_t wide;
 };

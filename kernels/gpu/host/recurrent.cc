@@ -91,8 +91,11 @@ bool run_gated_delta(ct_device* device, const GatedDeltaArgs& args) {
                                  args.a.stride,     args.b.stride,  args.state.stride,
                                  segments.count,    args.heads,     args.key_size,
                                  args.value_size,   chunk,          is_wide(args)};
+  const bool is_rounded = args.state.type == CT_BF16;
   const Kernel kernel =
-      args.state.type == CT_BF16 ? Kernel::gated_delta_bf16 : Kernel::gated_delta_f32;
+      args.key_size > CT_DELTA_FEW_KEYS
+          ? (is_rounded ? Kernel::gated_delta_long_bf16 : Kernel::gated_delta_long_f32)
+          : (is_rounded ? Kernel::gated_delta_bf16 : Kernel::gated_delta_f32);
   const Grid columns = {segments.count, args.heads, blocks_for(args.value_size, CT_DELTA_COLUMNS),
                         block_threads};
   // A segment may be as long as the batch.
