@@ -20,6 +20,24 @@ export const GPU_LINEAR: readonly Mutation[] = [
     why: "linear forgets the bias",
   },
   {
+    file: "gpu/linear.h",
+    find: "lesser(begin + linear_run(sizes.inputs), sizes.inputs)",
+    replace: "sizes.inputs",
+    why: "a run of columns has those of the next",
+  },
+  {
+    file: "gpu/linear.h",
+    find: "      if (r >= rows) continue;\n",
+    replace: "",
+    why: "rows after the last are multiplied",
+  },
+  {
+    file: "gpu/linear.h",
+    find: "  barrier();\n",
+    replace: "",
+    why: "runs are added before they are there",
+  },
+  {
     file: "gpu/linear_packed.h",
     find: "    barrier();                                                                     " +
       "             \\\n",
@@ -100,8 +118,8 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear_tile.h",
-    find: "    barrier();\n  }\n  // As warp_sum",
-    replace: "  }\n  // As warp_sum",
+    find: "    barrier();\n    if ((first",
+    replace: "    if ((first",
     why: "a tile is overwritten before it is read",
   },
   {
@@ -112,14 +130,14 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear_tile.h",
-    find: "c < columns; c += warp_size",
-    replace: "c < tile_columns; c += warp_size",
-    why: "a tile multiplies columns that are not there",
+    find: "(first + tile_columns) % run > 0 && first",
+    replace: "first",
+    why: "a tile of floats adds the columns of all runs in one",
   },
   {
-    file: "gpu/linear_tile.h",
-    find: "kept + shuffle_xor(is_upper ? sums[i] : sums[2 * mask + i], mask)",
-    replace: "kept + shuffle_xor(is_upper ? sums[2 * mask + i] : sums[i], mask)",
+    file: "gpu/numbers.h",
+    find: "kept + shuffle_xor(is_upper ? sums.at[i] : sums.at[half + i], mask)",
+    replace: "kept + shuffle_xor(is_upper ? sums.at[half + i] : sums.at[i], mask)",
     why: "lanes of a tile add up sums of different outputs",
   },
   {
@@ -229,12 +247,6 @@ export const GPU_LINEAR: readonly Mutation[] = [
     find: "sums.at[2] = dot_eight(lower, first",
     replace: "sums.at[2] = dot_eight(upper, first",
     why: "lower outputs get the products of upper ones",
-  },
-  {
-    file: "gpu/host/linear.cc",
-    find: "stride * element_bytes % 16 == 0",
-    replace: "true",
-    why: "rows whose stride is no multiple of 16 bytes are read at once",
   },
   {
     file: "gpu/host/linear.cc",

@@ -22,8 +22,9 @@
   X(linear_packed_8)         \
   X(linear_packed_tile)      \
   X(rotary)                  \
-  X(dynamic_convolution)     \
-  X(convolution_state)       \
+  X(convolve_rows)           \
+  X(convolve_segments)       \
+  X(move_convolutions)       \
   X(gated_delta_f32)         \
   X(gated_delta_bf16)        \
   X(gated_delta_long_f32)    \

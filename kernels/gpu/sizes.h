@@ -11,6 +11,7 @@
 #define CT_BLOCK_THREADS 128  // where a kernel does not say otherwise
 #define CT_TILED_ROWS 16  // from which on linear computes tiles
 #define CT_LINEAR_TILE 16  // rows and outputs of a tile
+#define CT_LINEAR_FEW_ROWS 4  // that share a reading of weights of f32
 #define CT_BF16_RUNS 8  // of columns, when weights are bf16: each is added up by itself
 #define CT_BF16_FEW_ROWS 16  // up to which a block has few outputs
 #define CT_BF16_FEW_OUTPUTS 16
@@ -71,6 +72,7 @@ struct LinearSizes {
   uint64_t out_stride, x_stride, weight_stride;
   uint32_t rows, inputs, outputs;
   uint32_t has_bias;
+  uint32_t wide;  // of x and weight
 };
 
 struct LinearBf16Sizes {
@@ -102,6 +104,7 @@ struct RotarySizes {
 struct ConvolutionSizes {
   uint64_t out_stride, x_stride, taps_stride, state_stride;
   uint32_t channels, width, segments;
+  uint32_t wide;  // and each of a row's taps and of a state's inputs
 };
 
 struct GatedDeltaSizes {

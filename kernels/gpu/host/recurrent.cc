@@ -8,20 +8,23 @@ namespace ct {
 bool run_dynamic_convolution(ct_device* device, const DynamicConvolutionArgs& args) {
   const char* const call = "ct_dynamic_convolution";
   const Segments& segments = args.segments;
-  const uint32_t channels = args.x.columns, blocks = blocks_for(channels, block_threads);
+  const uint32_t channels = args.x.columns, rows = args.x.rows;
+  const uint32_t blocks = blocks_for(channels, 4 * block_threads);
+  const bool wide = rows_are_wide(args.out) && rows_are_wide(args.x) && rows_are_wide(args.taps) &&
+                    rows_are_wide(args.state) && channels % 4 == 0;
   const ConvolutionSizes sizes = {args.out.stride,   args.x.stride, args.taps.stride,
                                   args.state.stride, channels,      args.width,
-                                  segments.count};
-  if (!launch_kernel(device, call, Kernel::dynamic_convolution,
-                     {args.x.rows, blocks, 1, block_threads}, sizes, buffer_of(args.out),
-                     buffer_of(args.x), buffer_of(args.taps), buffer_of(args.state),
-                     starts_of(segments), slots_of(segments))) {
-    return false;
-  }
-  if (args.width == 1) return true;
-  return launch_kernel(device, call, Kernel::convolution_state,
-                       {segments.count, blocks, 1, block_threads}, sizes, buffer_of(args.state),
-                       buffer_of(args.x), starts_of(segments), slots_of(segments));
+                                  segments.count,    wide};
+  const bool by_segment = rows <= segments.count;
+  const Kernel kernel = by_segment ? Kernel::convolve_segments : Kernel::convolve_rows;
+  return launch_kernel(device, call, kernel,
+                       {by_segment ? segments.count : rows, blocks, 1, block_threads}, sizes,
+                       buffer_of(args.out), buffer_of(args.x), buffer_of(args.taps),
+                       buffer_of(args.state), starts_of(segments), slots_of(segments)) &&
+         (by_segment || args.width == 1 ||
+          launch_kernel(device, call, Kernel::move_convolutions,
+                        {segments.count, blocks, 1, block_threads}, sizes, buffer_of(args.state),
+                        buffer_of(args.x), starts_of(segments), slots_of(segments)));
 }
 
 namespace {
