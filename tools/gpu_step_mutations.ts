@@ -81,6 +81,12 @@ export const GPU_STEP: readonly Mutation[] = [
   },
   {
     file: "gpu/host/recurrent.cc",
+    find: " && channels % 4 == 0;",
+    replace: ";",
+    why: "inputs in a state that begin at no multiple of 16 bytes are read at once",
+  },
+  {
+    file: "gpu/host/recurrent.cc",
     find: "(by_segment || args.width == 1 ||",
     replace: "(true ||",
     why: "rows that are convolved by themselves leave the state as it was",

@@ -3,6 +3,8 @@
 #pragma once
 #include "wide.h"
 
+CONSTANT uint32_t convolution_steps = 4;  // taps that are loaded at a time
+
 // Where a segment is: its inputs from its first row on, and its state.
 struct ConvolutionSegment {
   GLOBAL(const float) x;
@@ -24,12 +26,12 @@ DEVICE ConvolutionSegment convolution_segment(SIZES(ConvolutionSizes) sizes,
 // inputs 1 - width ... -1.
 DEVICE Wide<float> convolution_input(SIZES(ConvolutionSizes) sizes, ConvolutionSegment segment,
                                      int32_t i, uint32_t c) {
-  if (i >= 0) {
-    return read_wide(segment.x + uint32_t(i) * sizes.x_stride, c, sizes.channels, sizes.wide);
+  GLOBAL(const float) from = segment.x + uint32_t(i) * sizes.x_stride;
+  if (i < 0) {
+    const uint32_t before = uint32_t(i + int32_t(sizes.width) - 1);
+    from = segment.state + before * uint64_t(sizes.channels);
   }
-  GLOBAL(const float) past = segment.state;
-  const uint32_t before = uint32_t(i + int32_t(sizes.width) - 1);
-  return read_wide(past + before * uint64_t(sizes.channels), c, sizes.channels, sizes.wide);
+  return read_wide(from, c, sizes.channels, sizes.wide);
 }
 
 // Row `i` of a segment, whose own taps and results these are.
@@ -37,13 +39,21 @@ DEVICE void convolve(SIZES(ConvolutionSizes) sizes, GLOBAL(float) out, GLOBAL(co
                      ConvolutionSegment segment, int32_t i, uint32_t c) {
   const int32_t oldest = i + 1 - int32_t(sizes.width);
   Wide<float> total = {};
-  for (uint32_t t = 0; t < sizes.width; ++t) {
-    const Wide<float> input = convolution_input(sizes, segment, oldest + int32_t(t), c);
-    const Wide<float> tap =
-        read_wide(taps + t * uint64_t(sizes.channels), c, sizes.channels, sizes.wide);
+  for (uint32_t first = 0; first < sizes.width; first += convolution_steps) {
+    Wide<float> inputs[convolution_steps], own_taps[convolution_steps];
     UNROLL
-    for (uint32_t e = 0; e < 4; ++e) {
-      total.at[e] = multiply_add(tap.at[e], input.at[e], total.at[e]);
+    for (uint32_t i = 0; i < convolution_steps; ++i) {
+      const uint32_t t = lesser(first + i, sizes.width - 1);
+      inputs[i] = convolution_input(sizes, segment, oldest + int32_t(t), c);
+      own_taps[i] = read_wide(taps + t * uint64_t(sizes.channels), c, sizes.channels, sizes.wide);
+    }
+    UNROLL
+    for (uint32_t i = 0; i < convolution_steps; ++i) {
+      if (first + i >= sizes.width) continue;
+      UNROLL
+      for (uint32_t e = 0; e < 4; ++e) {
+        total.at[e] = multiply_add(own_taps[i].at[e], inputs[i].at[e], total.at[e]);
+      }
     }
   }
   UNROLL
