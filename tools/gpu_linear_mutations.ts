@@ -136,8 +136,8 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/numbers.h",
-    find: "kept + shuffle_xor(is_upper ? sums.at[i] : sums.at[half + i], mask)",
-    replace: "kept + shuffle_xor(is_upper ? sums.at[half + i] : sums.at[i], mask)",
+    find: "kept + shuffle_xor(is_upper ? sums.at[i] : sums.at[left + i], mask)",
+    replace: "kept + shuffle_xor(is_upper ? sums.at[left + i] : sums.at[i], mask)",
     why: "lanes of a tile add up sums of different outputs",
   },
   {

@@ -34,10 +34,10 @@ DEVICE Wide<float> convolution_input(SIZES(ConvolutionSizes) sizes, ConvolutionS
   return read_wide(from, c, sizes.channels, sizes.wide);
 }
 
-// Row `i` of a segment, whose own taps and results these are.
+// Row `place` of a segment, whose own taps and results these are.
 DEVICE void convolve(SIZES(ConvolutionSizes) sizes, GLOBAL(float) out, GLOBAL(const float) taps,
-                     ConvolutionSegment segment, int32_t i, uint32_t c) {
-  const int32_t oldest = i + 1 - int32_t(sizes.width);
+                     ConvolutionSegment segment, int32_t place, uint32_t c) {
+  const int32_t oldest = place + 1 - int32_t(sizes.width);
   Wide<float> total = {};
   for (uint32_t first = 0; first < sizes.width; first += convolution_steps) {
     Wide<float> inputs[convolution_steps], own_taps[convolution_steps];

@@ -23,20 +23,8 @@ DEVICE void write_sum(SIZES(Sizes) sizes, GLOBAL(float) out, GLOBAL(const float)
   out[row * sizes.out_stride + output] = sizes.has_bias ? total + bias[output] : total;
 }
 
-// What a lane has of a run: words of 16 bytes, linear_step columns apart.
-struct LinearWords {
-  Wide<float> at[linear_steps];
-};
-
-DEVICE LinearWords linear_words(GLOBAL(const float) row, uint32_t column, uint32_t end,
-                                uint32_t is_wide) {
-  LinearWords words;
-  UNROLL
-  for (uint32_t i = 0; i < linear_steps; ++i) {
-    words.at[i] = read_wide(row, column + i * linear_step, end, is_wide);
-  }
-  return words;
-}
+// What a lane loads of a run at once.
+using LinearWides = Wides<linear_steps>;
 
 KERNEL(linear_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x),
        BUFFER(2, const float, weight), BUFFER(3, const float, bias)) {
@@ -51,15 +39,16 @@ KERNEL(linear_f32, LinearSizes, BUFFER(0, float, out), BUFFER(1, const float, x)
   LaneSums<few_rows> sums = {};
   for (uint32_t first = begin; first < end; first += linear_steps * linear_step) {
     const uint32_t column = first + 4 * lane;
-    const LinearWords with = linear_words(weights, column, end, sizes.wide);
+    const LinearWides with =
+        read_wides<linear_steps, linear_step>(weights, column, end, sizes.wide);
     UNROLL
     for (uint32_t r = 0; r < few_rows; ++r) {
       if (r >= rows) continue;
-      const LinearWords words = linear_words(from + r * sizes.x_stride, column, end, sizes.wide);
+      const LinearWides own = read_wides<linear_steps, linear_step>(
+          from + r * sizes.x_stride, column, end, sizes.wide);
       UNROLL
       for (uint32_t i = 0; i < 4 * linear_steps; ++i) {
-        sums.at[r] =
-            multiply_add(words.at[i / 4].at[i % 4], with.at[i / 4].at[i % 4], sums.at[r]);
+        sums.at[r] = multiply_add(own.at[i / 4].at[i % 4], with.at[i / 4].at[i % 4], sums.at[r]);
       }
     }
   }

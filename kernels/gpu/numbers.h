@@ -73,13 +73,13 @@ template <uint32_t count, uint32_t lanes>
 DEVICE LaneSums<count> spread_sums(LaneSums<count> sums, uint32_t lane) {
   UNROLL
   for (uint32_t step = 1; step < lanes; step *= 2) {
-    const uint32_t mask = warp_size / 2 / step, half = count / 2 / step;
+    const uint32_t mask = warp_size / 2 / step, left = count / 2 / step;
     const bool is_upper = (lane & mask) != 0;
     UNROLL
     for (uint32_t i = 0; i < count / 2; ++i) {
-      if (i >= half) continue;
-      const float kept = is_upper ? sums.at[half + i] : sums.at[i];
-      sums.at[i] = kept + shuffle_xor(is_upper ? sums.at[i] : sums.at[half + i], mask);
+      if (i >= left) continue;
+      const float kept = is_upper ? sums.at[left + i] : sums.at[i];
+      sums.at[i] = kept + shuffle_xor(is_upper ? sums.at[i] : sums.at[left + i], mask);
     }
   }
   return sums;

@@ -7,17 +7,10 @@ CONSTANT uint32_t row_part = CT_ROW_PART;  // columns
 CONSTANT uint32_t row_part_step = 4 * block_size;  // from one word of a thread to its next
 CONSTANT uint32_t row_part_words = row_part / row_part_step;  // of a thread
 
-struct RowPart {
-  Wide<float> at[row_part_words];
-};
+using RowPart = Wides<row_part_words>;
 
 // Word i of a thread begins at column first + i * row_part_step; zeros from column `columns` on.
 DEVICE RowPart read_row_part(GLOBAL(const float) row, uint32_t first, uint32_t columns,
                              uint32_t is_wide) {
-  RowPart part;
-  UNROLL
-  for (uint32_t i = 0; i < row_part_words; ++i) {
-    part.at[i] = read_wide(row, first + i * row_part_step, columns, is_wide);
-  }
-  return part;
+  return read_wides<row_part_words, row_part_step>(row, first, columns, is_wide);
 }

@@ -87,6 +87,23 @@ DEVICE Wide<float> read_wide(GLOBAL(const float) row, uint32_t column, uint32_t 
   return wide_of<float>(read_words(row, column, columns, is_wide));
 }
 
+template <uint32_t count>
+struct Wides {
+  Wide<float> at[count];
+};
+
+// `count` of them from `column` on, each `step` columns after the one before.
+template <uint32_t count, uint32_t step>
+DEVICE Wides<count> read_wides(GLOBAL(const float) row, uint32_t column, uint32_t columns,
+                               uint32_t is_wide) {
+  Wides<count> wides;
+  UNROLL
+  for (uint32_t i = 0; i < count; ++i) {
+    wides.at[i] = read_wide(row, column + i * step, columns, is_wide);
+  }
+  return wides;
+}
+
 // Writes what is in `row` from `column` on and before column `columns`.
 template <typename T>
 DEVICE void write_wide(GLOBAL(T) row, uint32_t column, uint32_t columns, uint32_t is_wide,
