@@ -16,10 +16,10 @@ export type Elements = Float32Array | Int32Array | Uint16Array;
 export type Named<T> = ReadonlyMap<string, T>;
 
 /**
- * Where operands lie: `dense` rows follow each other, `strided` rows are part of longer ones.
- * Either way guards stand before and behind.
+ * Where operands lie: `dense` rows follow each other, `strided` and `aligned` rows are part of
+ * longer ones, of which the latter begin at multiples of 16 bytes. Guards stand before and behind.
  */
-export type Layout = "dense" | "strided";
+export type Layout = "dense" | "strided" | "aligned";
 
 /** The elements of every operand before the call. */
 export function inputsOf(test: OperatorCase): Map<string, Elements> {
@@ -95,9 +95,15 @@ interface Frame {
 const ROWS_BEFORE = 1;
 const ROWS_BEHIND = 2;
 
-/** Columns beside operand `index`: odd, so that rows are not aligned, and strides that differ. */
-function gapOf(index: number): number {
-  return 3 + 2 * index;
+/** Columns of which every type has a multiple of 16 bytes. */
+const ALIGNED_COLUMNS = 8;
+
+/**
+ * Columns beside operand `index`. Strides differ, and where rows are not to be aligned the number
+ * is odd.
+ */
+function gapOf(index: number, layout: Layout): number {
+  return layout === "aligned" ? ALIGNED_COLUMNS * (1 + index) : 3 + 2 * index;
 }
 
 /** Tensors of a case on some operators, with guards around all of them. */
@@ -116,7 +122,7 @@ export class FramedTensors implements Disposable {
     const packed = test.packed.filter((name) => !test.alias[name]);
     if (packed.length) groups.push(packed);
     this.#frames = groups.map((names, index) =>
-      this.#frame(test, names, inputs, layout, gapOf(index))
+      this.#frame(test, names, inputs, layout, gapOf(index, layout))
     );
   }
 
@@ -130,13 +136,14 @@ export class FramedTensors implements Disposable {
     // Packed weights lie in blocks of rows and have no views of columns.
     const isPacked = test.operands[names[0]!]!.group !== undefined;
     const top = isPacked ? PACKED_ROWS : ROWS_BEFORE;
-    const isStrided = layout === "strided" || names.length > 1;
+    const isStrided = layout !== "dense" || names.length > 1;
     const gap = !isPacked && isStrided ? columnsBeside : 0;
     let columns = gap;
     const operands = names.map((name) => {
       const operand = test.operands[name]!;
       const column = columns;
       columns += operand.columns + gap;
+      if (layout === "aligned" && !isPacked) columns += -columns & (ALIGNED_COLUMNS - 1);
       return { name, operand, column };
     });
     const { type, rows } = operands[0]!.operand;

@@ -20,6 +20,24 @@ export const GPU_LINEAR: readonly Mutation[] = [
     why: "linear forgets the bias",
   },
   {
+    file: "gpu/linear.h",
+    find: "lesser(begin + linear_run(sizes.inputs), sizes.inputs)",
+    replace: "sizes.inputs",
+    why: "a run of columns has those of the next",
+  },
+  {
+    file: "gpu/linear.h",
+    find: "      if (r >= rows) continue;\n",
+    replace: "",
+    why: "rows after the last are multiplied",
+  },
+  {
+    file: "gpu/linear.h",
+    find: "  barrier();\n",
+    replace: "",
+    why: "runs are added before they are there",
+  },
+  {
     file: "gpu/linear_packed.h",
     find: "    barrier();                                                                     " +
       "             \\\n",
@@ -112,8 +130,8 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear_tile.h",
-    find: "    barrier();\n  }\n  // As warp_sum",
-    replace: "  }\n  // As warp_sum",
+    find: "    barrier();\n    if ((first",
+    replace: "    if ((first",
     why: "a tile is overwritten before it is read",
   },
   {
@@ -124,14 +142,14 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear_tile.h",
-    find: "c < columns; c += warp_size",
-    replace: "c < tile_columns; c += warp_size",
-    why: "a tile multiplies columns that are not there",
+    find: "(first + tile_columns) % run > 0 && first",
+    replace: "first",
+    why: "a tile of floats adds the columns of all runs in one",
   },
   {
-    file: "gpu/linear_tile.h",
-    find: "kept + shuffle_xor(is_upper ? sums[i] : sums[2 * mask + i], mask)",
-    replace: "kept + shuffle_xor(is_upper ? sums[2 * mask + i] : sums[i], mask)",
+    file: "gpu/numbers.h",
+    find: "kept + shuffle_xor(is_upper ? sums.at[i] : sums.at[left + i], mask)",
+    replace: "kept + shuffle_xor(is_upper ? sums.at[left + i] : sums.at[i], mask)",
     why: "lanes of a tile add up sums of different outputs",
   },
   {
@@ -148,32 +166,26 @@ export const GPU_LINEAR: readonly Mutation[] = [
   },
   {
     file: "gpu/linear_bf16.h",
-    find: "sizes.wide_weight && count >= 8",
-    replace: "count >= 8",
+    find: "column, columns, sizes.wide_weight)",
+    replace: "column, columns, 1)",
     why: "weights that do not lie at multiples of 16 bytes are read at once",
   },
   {
-    file: "gpu/linear_bf16.h",
-    find: "sizes.wide_x && count >= 8",
-    replace: "sizes.wide_x",
-    why: "x is read after its last column",
-  },
-  {
-    file: "gpu/linear_bf16.h",
-    find: "i < count ? from[i] : bf16(0)",
-    replace: "from[i]",
+    file: "gpu/wide.h",
+    find: "i < count ? row[column + i] : bf16(0)",
+    replace: "row[column + i]",
     why: "weights are read after their last column",
   },
   {
     file: "gpu/linear_bf16.h",
-    find: "output >= sizes.outputs || column",
-    replace: "column",
+    find: "output < sizes.outputs ? sizes.inputs : 0",
+    replace: "sizes.inputs",
     why: "weights are read after the last output",
   },
   {
     file: "gpu/linear_bf16.h",
-    find: "row >= sizes.rows || column",
-    replace: "column",
+    find: "row < sizes.rows ? sizes.inputs : 0",
+    replace: "sizes.inputs",
     why: "x is read after its last row",
   },
   {
@@ -201,9 +213,9 @@ export const GPU_LINEAR: readonly Mutation[] = [
     why: "weights are brought by the lanes that CUDA has them in",
   },
   {
-    file: "gpu/linear_bf16.h",
-    find: "pair_of(from_float<bf16>(float_of(lower))",
-    replace: "pair_of(bf16(lower >> 16)",
+    file: "gpu/wide.h",
+    find: "pair_of(from_float<bf16>(lower)",
+    replace: "pair_of(bf16(bits_of(lower) >> 16)",
     why: "x is cut off, not rounded",
   },
   {
@@ -241,12 +253,6 @@ export const GPU_LINEAR: readonly Mutation[] = [
     find: "sums.at[2] = dot_eight(lower, first",
     replace: "sums.at[2] = dot_eight(upper, first",
     why: "lower outputs get the products of upper ones",
-  },
-  {
-    file: "gpu/host/linear.cc",
-    find: "stride * element_bytes % 16 == 0",
-    replace: "true",
-    why: "rows whose stride is no multiple of 16 bytes are read at once",
   },
   {
     file: "gpu/host/linear.cc",

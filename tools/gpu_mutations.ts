@@ -8,24 +8,6 @@ import type { Mutation } from "./mutations.ts";
 /** Faults that the emulator must notice. */
 export const GPU: readonly Mutation[] = [
   {
-    file: "gpu/elementwise.h",
-    find: "silu(gate[row * sizes.x_stride + c]) * up[row * sizes.y_stride + c]",
-    replace: "silu(gate[row * sizes.x_stride + c]) * up[row * sizes.x_stride + c]",
-    why: "up has the stride of gate",
-  },
-  {
-    file: "gpu/rms_norm.h",
-    find: "block_sum(squares, parts, THREAD) / float(sizes.head_size)",
-    replace: "warp_sum(squares) / float(sizes.head_size)",
-    why: "the mean is that of a warp",
-  },
-  {
-    file: "gpu/rms_norm.h",
-    find: "first = BLOCK_Y * sizes.head_size;",
-    replace: "first = 0 * sizes.head_size;",
-    why: "every head of rms_norm is the first",
-  },
-  {
     file: "gpu/numbers.h",
     find: `  x = warp_sum(x);
   barrier();  // parts may still be read
@@ -50,12 +32,6 @@ export const GPU: readonly Mutation[] = [
     why: "ties are rounded up",
   },
   {
-    file: "gpu/gated_norm.h",
-    find: "* silu(gates[c])",
-    replace: "* sigmoid(gates[c])",
-    why: "another gate",
-  },
-  {
     file: "gpu/turns.h",
     find: "fused_multiply_add(low, frequency, -low_angle)",
     replace: "0.0f",
@@ -66,24 +42,6 @@ export const GPU: readonly Mutation[] = [
     find: "position < rotary_rounded_positions ? turn_by(float(position) * frequency)",
     replace: "position < 0 ? turn_by(float(position) * frequency)",
     why: "angles are not rounded as in training",
-  },
-  {
-    file: "gpu/dynamic_convolution.h",
-    find: "for (uint32_t r = 0; r + 1 < sizes.width; ++r) {",
-    replace: "for (uint32_t r = sizes.width - 1; r-- > 0;) {",
-    why: "old inputs are overwritten before they are moved",
-  },
-  {
-    file: "gpu/gated_delta.h",
-    find: "  shared.changes[thread_index] = change;\n  barrier();",
-    replace: "  shared.changes[thread_index] = change;",
-    why: "changes are added before they are there",
-  },
-  {
-    file: "gpu/gated_delta.h",
-    find: "alpha * shared.state[place]",
-    replace: "shared.state[place]",
-    why: "the state does not decay",
   },
   {
     file: "gpu/gated_delta_chunk.h",
@@ -174,18 +132,6 @@ export const GPU: readonly Mutation[] = [
     find: "x.key == y.key && x.index < y.index",
     replace: "x.key == y.key && x.index > y.index",
     why: "of equal ones the last is chosen",
-  },
-  {
-    file: "gpu/log_sum_exp.h",
-    find: "fabs(most) < infinity() ? most : 0.0f",
-    replace: "most",
-    why: "infinity becomes NaN",
-  },
-  {
-    file: "gpu/host/recurrent.cc",
-    find: "args.q.stride,  args.k.stride, args.v.stride,",
-    replace: "args.k.stride,  args.q.stride, args.v.stride,",
-    why: "q and k have each other's strides",
   },
   {
     file: "gpu/host/scratch.cc",

@@ -6,6 +6,7 @@
 import { GPU_LINEAR } from "./gpu_linear_mutations.ts";
 import { GPU_HOST } from "./gpu_host_mutations.ts";
 import { GPU } from "./gpu_mutations.ts";
+import { GPU_STEP } from "./gpu_step_mutations.ts";
 import { PACKED } from "./packed_mutations.ts";
 import { PAGED_MUTATIONS } from "./paged_mutations.ts";
 import { CONVOLUTION, GATED_DELTA } from "./recurrent_mutations.ts";
@@ -247,4 +248,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...GPU,
   ...GPU_LINEAR,
   ...GPU_HOST,
+  ...GPU_STEP,
 ];

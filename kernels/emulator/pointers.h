@@ -32,12 +32,12 @@ class Global {
     return data_[at];
   }
 
-  // Where `bytes` bytes are that a device reads at once.
-  const T* vector(uint64_t bytes) const {
-    const T* const first = &(*this)[0];
+  // Where `bytes` bytes are that a device reads or writes at once.
+  T* vector(uint64_t bytes) const {
+    T* const first = &(*this)[0];
     (*this)[bytes / sizeof(T) - 1];
     if (reinterpret_cast<uintptr_t>(first) % bytes) {
-      Block::current().fail("reads %llu bytes of buffer %u at once from element %lld, where no "
+      Block::current().fail("takes %llu bytes of buffer %u at once from element %lld, where no "
                             "multiple of as many is",
                             (unsigned long long)bytes, buffer_, (long long)place_);
     }

@@ -22,10 +22,13 @@
   X(linear_packed_8)         \
   X(linear_packed_tile)      \
   X(rotary)                  \
-  X(dynamic_convolution)     \
-  X(convolution_state)       \
+  X(convolve_rows)           \
+  X(convolve_segments)       \
+  X(move_convolutions)       \
   X(gated_delta_f32)         \
   X(gated_delta_bf16)        \
+  X(gated_delta_long_f32)    \
+  X(gated_delta_long_bf16)   \
   X(delta_tokens)            \
   X(delta_pairs)             \
   X(gated_delta_chunks_f32)  \
@@ -40,4 +43,5 @@
   X(select_pages)            \
   X(top_k_spans)             \
   X(top_k)                   \
+  X(log_sum_exp_parts)       \
   X(log_sum_exp)

@@ -4,6 +4,7 @@
 #include "packed_weights.h"
 #include "sizes.h"
 #include "turns.h"
+#include "wide.h"
 
 #include "attention.h"
 #include "cache_append.h"
@@ -11,6 +12,7 @@
 #include "elementwise.h"
 #include "gated_delta.h"
 #include "gated_delta_chunk.h"
+#include "gated_delta_step.h"
 #include "gated_norm.h"
 #include "linear.h"
 #include "linear_bf16.h"

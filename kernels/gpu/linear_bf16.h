@@ -16,68 +16,33 @@ DEVICE uint32_t bf16_run_columns(uint32_t inputs) {
   return (inputs + each - 1) / each * bf16_columns;
 }
 
-DEVICE uint4 four_words(uint32_t x, uint32_t y, uint32_t z, uint32_t w) {
-  uint4 words;
-  words.x = x;
-  words.y = y;
-  words.z = z;
-  words.w = w;
-  return words;
-}
-
-DEVICE uint32_t pair_of(bf16 lower, bf16 upper) {
-  return uint32_t(lower) | uint32_t(upper) << 16;
-}
-
 // Eight columns of the weights of an output; zeros after the last of either.
 DEVICE uint4 eight_weights(SIZES(LinearBf16Sizes) sizes, GLOBAL(const bf16) weight, uint32_t output,
                            uint32_t column) {
-  if (output >= sizes.outputs || column >= sizes.inputs) return four_words(0, 0, 0, 0);
-  GLOBAL(const bf16) from = weight + (output * sizes.weight_stride + column);
-  const uint32_t count = sizes.inputs - column;
-  if (sizes.wide_weight && count >= 8) return load_wide(from);
-  bf16 eight[8];
-  UNROLL
-  for (uint32_t i = 0; i < 8; ++i) eight[i] = i < count ? from[i] : bf16(0);
-  return four_words(pair_of(eight[0], eight[1]), pair_of(eight[2], eight[3]),
-                    pair_of(eight[4], eight[5]), pair_of(eight[6], eight[7]));
+  const uint32_t columns = output < sizes.outputs ? sizes.inputs : 0;
+  return read_words(weight + output * sizes.weight_stride, column, columns, sizes.wide_weight);
 }
 
-// Bits of eight floats.
 struct EightInputs {
-  uint4 lower, upper;
+  Wide<float> lower, upper;
 };
 
 // Eight columns of a row of x; zeros after the last of either.
 DEVICE EightInputs eight_inputs(SIZES(LinearBf16Sizes) sizes, GLOBAL(const float) x, uint32_t row,
                                 uint32_t column) {
+  const uint32_t columns = row < sizes.rows ? sizes.inputs : 0;
+  GLOBAL(const float) from = x + row * sizes.x_stride;
   EightInputs inputs;
-  inputs.lower = inputs.upper = four_words(0, 0, 0, 0);
-  if (row >= sizes.rows || column >= sizes.inputs) return inputs;
-  GLOBAL(const float) from = x + (row * sizes.x_stride + column);
-  const uint32_t count = sizes.inputs - column;
-  if (sizes.wide_x && count >= 8) {
-    inputs.lower = load_wide(from);
-    inputs.upper = load_wide(from + 4);
-    return inputs;
-  }
-  uint32_t eight[8];
-  UNROLL
-  for (uint32_t i = 0; i < 8; ++i) eight[i] = i < count ? bits_of(from[i]) : 0;
-  inputs.lower = four_words(eight[0], eight[1], eight[2], eight[3]);
-  inputs.upper = four_words(eight[4], eight[5], eight[6], eight[7]);
+  inputs.lower = read_wide(from, column, columns, sizes.wide_x);
+  inputs.upper = read_wide(from, column + 4, columns, sizes.wide_x);
   return inputs;
 }
 
-DEVICE uint32_t rounded_pair(uint32_t lower, uint32_t upper) {
-  return pair_of(from_float<bf16>(float_of(lower)), from_float<bf16>(float_of(upper)));
-}
-
 DEVICE uint4 rounded(EightInputs inputs) {
-  return four_words(rounded_pair(inputs.lower.x, inputs.lower.y),
-                    rounded_pair(inputs.lower.z, inputs.lower.w),
-                    rounded_pair(inputs.upper.x, inputs.upper.y),
-                    rounded_pair(inputs.upper.z, inputs.upper.w));
+  return four_words(rounded_pair(inputs.lower.at[0], inputs.lower.at[1]),
+                    rounded_pair(inputs.lower.at[2], inputs.lower.at[3]),
+                    rounded_pair(inputs.upper.at[0], inputs.upper.at[1]),
+                    rounded_pair(inputs.upper.at[2], inputs.upper.at[3]));
 }
 
 // A block for a few rows of matrix_outputs outputs: each of bf16_runs warps has a run of the

@@ -59,6 +59,32 @@ DEVICE float warp_greatest(float x) {
   return x;
 }
 
+// Sums of which each lane of a warp has a part.
+template <uint32_t count>
+struct LaneSums {
+  float at[count];
+};
+
+// As warp_sum for all sums at once, over the `lanes` lanes that differ in the upper bits of their
+// numbers: each time a lane goes on with one half of the sums, and the lane that it exchanges with
+// takes the other. Lane l of them is left with the sums from l * count / lanes on, which then come
+// first.
+template <uint32_t count, uint32_t lanes>
+DEVICE LaneSums<count> spread_sums(LaneSums<count> sums, uint32_t lane) {
+  UNROLL
+  for (uint32_t step = 1; step < lanes; step *= 2) {
+    const uint32_t mask = warp_size / 2 / step, left = count / 2 / step;
+    const bool is_upper = (lane & mask) != 0;
+    UNROLL
+    for (uint32_t i = 0; i < count / 2; ++i) {
+      if (i >= left) continue;
+      const float kept = is_upper ? sums.at[left + i] : sums.at[i];
+      sums.at[i] = kept + shuffle_xor(is_upper ? sums.at[i] : sums.at[left + i], mask);
+    }
+  }
+  return sums;
+}
+
 // Every thread of a block of block_size gets the sum over the block; `parts` has block_warps
 // elements.
 DEVICE float block_sum(float x, SHARED_POINTER(float) parts, uint32_t thread_index) {

@@ -8,9 +8,10 @@
 //   DEVICE, CONSTANT             before what kernels call, and constants
 //   UNROLL                       before a loop whose count is constant
 //   THREAD, BLOCK_X, _Y, _Z      where a thread is; in kernels only
-// and barrier(), shuffle_xor(), the bits of floats, multiply_add(), dot_bytes(), load_wide(), the
-// places of lanes, tile_products() and matrix_products() below, uint4, and the functions of <cmath>
-// for floats. Build without contraction and without fast mathematics: only multiply_add() may fuse.
+// and barrier(), shuffle_xor(), the bits of floats, multiply_add(), dot_bytes(), load_wide(),
+// store_wide(), the places of lanes, tile_products() and matrix_products() below, uint4, and the
+// functions of <cmath> for floats. Build without contraction and without fast mathematics: only
+// multiply_add() may fuse.
 #pragma once
 #include <stdint.h>
 
@@ -58,6 +59,12 @@ DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
 template <typename T>
 DEVICE uint4 load_wide(const T* from) {
   return *reinterpret_cast<const uint4*>(from);
+}
+
+// 16 bytes to such an address.
+template <typename T>
+DEVICE void store_wide(T* to, uint4 words) {
+  *reinterpret_cast<uint4*>(to) = words;
 }
 
 // Where a lane stands in a matrix instruction: one of 8 rows, and there one of 4 parts.

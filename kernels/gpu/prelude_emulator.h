@@ -70,12 +70,17 @@ struct alignas(16) uint4 {
   uint32_t x, y, z, w;
 };
 
-// Fails where `from` is no multiple of 16.
+// Both fail where the address is no multiple of 16.
 template <typename T>
 uint4 load_wide(ct::Global<T> from) {
   uint4 words;
   memcpy(&words, from.vector(sizeof words), sizeof words);
   return words;
+}
+
+template <typename T>
+void store_wide(ct::Global<T> to, uint4 words) {
+  memcpy(to.vector(sizeof words), &words, sizeof words);
 }
 
 // As Metal has it, so that a kernel which counts on CUDA's places is noticed.

@@ -47,6 +47,11 @@ DEVICE uint4 load_wide(device const T* from) {
   return *reinterpret_cast<device const uint4*>(from);
 }
 
+template <typename T>
+DEVICE void store_wide(device T* to, uint4 words) {
+  *reinterpret_cast<device uint4*>(to) = words;
+}
+
 // As the two elements beside each other of an 8 by 8 simdgroup_matrix that a lane has.
 DEVICE uint32_t lane_row(uint32_t lane) { return lane / 16 * 4 + lane / 2 % 4; }
 DEVICE uint32_t lane_part(uint32_t lane) { return lane / 8 % 2 * 2 + lane % 2; }

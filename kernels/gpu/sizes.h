@@ -11,6 +11,7 @@
 #define CT_BLOCK_THREADS 128  // where a kernel does not say otherwise
 #define CT_TILED_ROWS 16  // from which on linear computes tiles
 #define CT_LINEAR_TILE 16  // rows and outputs of a tile
+#define CT_LINEAR_FEW_ROWS 4  // that share a reading of weights of f32
 #define CT_BF16_RUNS 8  // of columns, when weights are bf16: each is added up by itself
 #define CT_BF16_FEW_ROWS 16  // up to which a block has few outputs
 #define CT_BF16_FEW_OUTPUTS 16
@@ -19,27 +20,34 @@
 #define CT_PACKED_TILE_OUTPUTS 64
 #define CT_MOST_HEAD_SIZE 256  // of attention and rotary
 #define CT_ATTENTION_SPAN 32  // entries of a table that a warp reads
+#define CT_ROW_PART 2048  // columns of a row that a block has in registers
 #define CT_TOP_K_SPAN 2048  // columns that a block looks through for the greatest
 #define CT_DELTA_COLUMNS 16  // of a head's state that a block has
+#define CT_DELTA_FEW_KEYS 128  // of a head, up to which a token's kernel needs fewer registers
 #define CT_DELTA_MOST_KEYS 256  // of a head
 #define CT_DELTA_CHUNK 32  // tokens of a chunk, at most
 #define CT_DELTA_LONGEST_RECURRENCE 8  // tokens of a segment; longer ones may run in chunks
 
+// `wide`: every row of every operand begins at a multiple of 16 bytes.
+
 struct ElementwiseSizes {
   uint64_t out_stride, x_stride, y_stride;
   uint32_t columns;
+  uint32_t wide;
 };
 
 struct NormSizes {
   uint64_t out_stride, x_stride;
   uint32_t head_size;
   float epsilon;
+  uint32_t wide;
 };
 
 struct GatedNormSizes {
   uint64_t out_stride, x_stride, gate_stride;
   uint32_t head_size;
   float epsilon;
+  uint32_t wide;
 };
 
 struct RowsSizes {
@@ -64,6 +72,7 @@ struct LinearSizes {
   uint64_t out_stride, x_stride, weight_stride;
   uint32_t rows, inputs, outputs;
   uint32_t has_bias;
+  uint32_t wide;  // of x and weight
 };
 
 struct LinearBf16Sizes {
@@ -95,12 +104,14 @@ struct RotarySizes {
 struct ConvolutionSizes {
   uint64_t out_stride, x_stride, taps_stride, state_stride;
   uint32_t channels, width, segments;
+  uint32_t wide;  // and each of a row's taps and of a state's inputs
 };
 
 struct GatedDeltaSizes {
   uint64_t out_stride, q_stride, k_stride, v_stride, a_stride, b_stride, state_stride;
   uint32_t segments, heads, key_size, value_size;
   uint32_t chunk;  // at most CT_DELTA_CHUNK; 0 runs token by token, always
+  uint32_t wide;  // rows of v and of each head's state begin at multiples of 16 bytes
 };
 
 struct CacheAppendSizes {
@@ -161,4 +172,6 @@ struct TopKSizes {
 struct LogSumExpSizes {
   uint64_t x_stride;
   uint32_t columns;
+  uint32_t parts;  // of a row
+  uint32_t wide;
 };

@@ -39,6 +39,7 @@ function rmsNorm(
 function rmsNorms(): OperatorCase[] {
   return [
     ...SIZES.map(([rows, columns]) => rmsNorm(rows, columns, 1e-6, normal())),
+    rmsNorm(2, 4100, 1e-6, normal(), " long rows"),
     rmsNorm(3, 64, 0.5, normal(), " that matters"),
     rmsNorm(2, 1536, 1e-5, normal(1e-3), " of the size of x²"),
     rmsNorm(2, 33, 1e-6, normal(1e4), " large x"),
@@ -69,7 +70,9 @@ function gatedNorm(
 }
 
 function gatedNorms(): OperatorCase[] {
-  const sizes = [[1, 1, 1], [2, 3, 31], [3, 2, 32], [1, 5, 33], [2, 1, 127], [2, 12, 256]] as const;
+  // deno-fmt-ignore
+  const sizes = [[1, 1, 1], [2, 3, 31], [3, 2, 32], [1, 5, 33], [2, 1, 127], [2, 12, 256],
+    [2, 1, 2501]] as const;
   return [
     ...sizes.map((size) => gatedNorm(size, 1e-5, normal(), normal(2))),
     gatedNorm([3, 3, 64], 0.5, normal(), normal(2), " that matters"),

@@ -146,6 +146,8 @@ function logSumExp(
 
 function logSumExps(): OperatorCase[] {
   const masked: Fill = (random, _row, column) => column % 3 ? -Infinity : 4 * random.next();
+  // More of nothing than a block of a GPU looks through.
+  const late: Fill = (random, _row, column) => column < 2100 ? -Infinity : random.next() - 1000;
   return [
     ...COLUMNS.map((columns) => logSumExp(columns, [1, 0.5], normal(3))),
     logSumExp(127, [0.01, 1, 7, 0], normal(3), " each its own"),
@@ -164,6 +166,7 @@ function logSumExps(): OperatorCase[] {
       " NaN and infinities",
     ),
     logSumExp(20_000, [1.25], normal(3), " vocabulary"),
+    logSumExp(5000, [1, 2], late, " late"),
   ];
 }
 

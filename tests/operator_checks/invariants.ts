@@ -69,6 +69,7 @@ export function checkThreads(one: Ops, several: Ops, test: OperatorCase): void {
   const expected = run(one, test, inputs, "dense");
   expectSameBits(test, expected, run(several, test, inputs, "dense"));
   expectSameBits(test, expected, run(several, test, inputs, "strided"));
+  expectSameBits(test, expected, run(several, test, inputs, "aligned"));
 }
 
 /** Packed weights give the same bits on every instruction set. */

@@ -11,11 +11,23 @@ Grid element_grid(uint32_t rows, uint32_t columns) {
   return {rows, blocks_for(columns, block_threads), 1, block_threads};
 }
 
+// A thread for four elements.
+Grid quad_grid(uint32_t rows, uint32_t columns) {
+  return {rows, blocks_for(columns, 4 * block_threads), 1, block_threads};
+}
+
+// Whether the heads of all rows begin at multiples of 16 bytes.
+template <typename T>
+bool heads_are_wide(const Matrix<T>& x, uint32_t heads, uint32_t head_size) {
+  return rows_are_wide(x) && (heads == 1 || head_size % 4 == 0);
+}
+
 bool run_elementwise(ct_device* device, const char* call, Kernel kernel,
                      const ElementwiseArgs& args) {
   const Floats& out = args.out;
-  const ElementwiseSizes sizes = {out.stride, args.x.stride, args.y.stride, out.columns};
-  return launch_kernel(device, call, kernel, element_grid(out.rows, out.columns), sizes,
+  const bool wide = rows_are_wide(out) && rows_are_wide(args.x) && rows_are_wide(args.y);
+  const ElementwiseSizes sizes = {out.stride, args.x.stride, args.y.stride, out.columns, wide};
+  return launch_kernel(device, call, kernel, quad_grid(out.rows, out.columns), sizes,
                        buffer_of(out), buffer_of(args.x), buffer_of(args.y));
 }
 
@@ -34,8 +46,9 @@ bool run_add(ct_device* device, const ElementwiseArgs& args) {
 
 bool run_silu(ct_device* device, const ElementwiseArgs& args) {
   const Floats& out = args.out;
-  const ElementwiseSizes sizes = {out.stride, args.x.stride, 0, out.columns};
-  return launch_kernel(device, "ct_silu", Kernel::silu, element_grid(out.rows, out.columns), sizes,
+  const bool wide = rows_are_wide(out) && rows_are_wide(args.x);
+  const ElementwiseSizes sizes = {out.stride, args.x.stride, 0, out.columns, wide};
+  return launch_kernel(device, "ct_silu", Kernel::silu, quad_grid(out.rows, out.columns), sizes,
                        buffer_of(out), buffer_of(args.x));
 }
 
@@ -44,15 +57,20 @@ bool run_swiglu(ct_device* device, const ElementwiseArgs& args) {
 }
 
 bool run_rms_norm(ct_device* device, const RmsNormArgs& args) {
-  const NormSizes sizes = {args.out.stride, args.x.stride, args.head_size, args.epsilon};
+  const bool wide = heads_are_wide(args.out, args.heads, args.head_size) &&
+                    rows_are_wide(args.x) && rows_are_wide(args.weight, 0, sizeof(float));
+  const NormSizes sizes = {args.out.stride, args.x.stride, args.head_size, args.epsilon, wide};
   return launch_kernel(device, "ct_rms_norm", Kernel::rms_norm,
                        {args.out.rows, args.heads, 1, block_threads}, sizes, buffer_of(args.out),
                        buffer_of(args.x), buffer_of(args.weight, args.head_size));
 }
 
 bool run_gated_norm(ct_device* device, const GatedNormArgs& args) {
+  const bool wide = heads_are_wide(args.out, args.heads, args.head_size) &&
+                    rows_are_wide(args.x) && rows_are_wide(args.gate) &&
+                    rows_are_wide(args.weight, 0, sizeof(float));
   const GatedNormSizes sizes = {args.out.stride, args.x.stride, args.gate.stride, args.head_size,
-                                args.epsilon};
+                                args.epsilon,    wide};
   return launch_kernel(device, "ct_gated_norm", Kernel::gated_norm,
                        {args.out.rows, args.heads, 1, block_threads}, sizes, buffer_of(args.out),
                        buffer_of(args.x), buffer_of(args.gate),

@@ -65,11 +65,6 @@ bool run_packed(ct_device* device, const LinearArgs& args) {
                        buffer_of(args.bias, outputs));
 }
 
-// Whether every row begins at a multiple of 16 bytes.
-bool is_wide(const void* data, uint64_t stride, uint32_t element_bytes) {
-  return uintptr_t(data) % 16 == 0 && stride * element_bytes % 16 == 0;
-}
-
 bool run_bf16(ct_device* device, const LinearArgs& args) {
   const Typed& weight = args.weight;
   const uint32_t rows = args.x.rows, outputs = args.out.columns;
@@ -80,8 +75,8 @@ bool run_bf16(ct_device* device, const LinearArgs& args) {
                                  args.x.columns,
                                  outputs,
                                  args.bias != nullptr,
-                                 is_wide(args.x.data, args.x.stride, 4),
-                                 is_wide(weight.data, weight.stride, 2)};
+                                 rows_are_wide(args.x),
+                                 rows_are_wide(weight.data, weight.stride, 2)};
   const bool is_tiled = rows > CT_BF16_FEW_ROWS;
   const uint32_t blocks = rows ? blocks_for(outputs, CT_BF16_FEW_OUTPUTS) : 0;
   const Grid grid = is_tiled ? tile_grid(rows, CT_BF16_TILE, outputs, CT_BF16_TILE)
@@ -97,12 +92,15 @@ bool run_linear(ct_device* device, const LinearArgs& args) {
   if (is_packed(args.weight.type)) return run_packed(device, args);
   if (args.weight.type == CT_BF16) return run_bf16(device, args);
   const uint32_t rows = args.x.rows, outputs = args.out.columns;
+  const Typed& weight = args.weight;
+  const bool wide =
+      rows_are_wide(args.x) && rows_are_wide(weight.data, weight.stride, sizeof(float));
   const LinearSizes sizes = {args.out.stride, args.x.stride, args.weight.stride, rows,
-                             args.x.columns,  outputs,       args.bias != nullptr};
+                             args.x.columns,  outputs,       args.bias != nullptr, wide};
   const bool is_tiled = rows >= CT_TILED_ROWS;
-  const Grid grid =
-      is_tiled ? tile_grid(rows, CT_LINEAR_TILE, outputs, CT_LINEAR_TILE)
-               : Grid{blocks_for(outputs, block_threads / warp_threads), rows, 1, block_threads};
+  const Grid grid = is_tiled
+                        ? tile_grid(rows, CT_LINEAR_TILE, outputs, CT_LINEAR_TILE)
+                        : Grid{outputs, blocks_for(rows, CT_LINEAR_FEW_ROWS), 1, block_threads};
   return launch_kernel(device, call, is_tiled ? Kernel::linear_tile_f32 : Kernel::linear_f32, grid,
                        sizes, buffer_of(args.out), buffer_of(args.x), buffer_of(args.weight),
                        buffer_of(args.bias, outputs));

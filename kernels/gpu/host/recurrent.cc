@@ -8,25 +8,34 @@ namespace ct {
 bool run_dynamic_convolution(ct_device* device, const DynamicConvolutionArgs& args) {
   const char* const call = "ct_dynamic_convolution";
   const Segments& segments = args.segments;
-  const uint32_t channels = args.x.columns, blocks = blocks_for(channels, block_threads);
+  const uint32_t channels = args.x.columns, rows = args.x.rows;
+  const uint32_t blocks = blocks_for(channels, 4 * block_threads);
+  const bool wide = rows_are_wide(args.out) && rows_are_wide(args.x) && rows_are_wide(args.taps) &&
+                    rows_are_wide(args.state) && channels % 4 == 0;
   const ConvolutionSizes sizes = {args.out.stride,   args.x.stride, args.taps.stride,
                                   args.state.stride, channels,      args.width,
-                                  segments.count};
-  if (!launch_kernel(device, call, Kernel::dynamic_convolution,
-                     {args.x.rows, blocks, 1, block_threads}, sizes, buffer_of(args.out),
-                     buffer_of(args.x), buffer_of(args.taps), buffer_of(args.state),
-                     starts_of(segments), slots_of(segments))) {
-    return false;
-  }
-  if (args.width == 1) return true;
-  return launch_kernel(device, call, Kernel::convolution_state,
-                       {segments.count, blocks, 1, block_threads}, sizes, buffer_of(args.state),
-                       buffer_of(args.x), starts_of(segments), slots_of(segments));
+                                  segments.count,    wide};
+  const bool by_segment = rows <= segments.count;
+  const Kernel kernel = by_segment ? Kernel::convolve_segments : Kernel::convolve_rows;
+  return launch_kernel(device, call, kernel,
+                       {by_segment ? segments.count : rows, blocks, 1, block_threads}, sizes,
+                       buffer_of(args.out), buffer_of(args.x), buffer_of(args.taps),
+                       buffer_of(args.state), starts_of(segments), slots_of(segments)) &&
+         (by_segment || args.width == 1 ||
+          launch_kernel(device, call, Kernel::move_convolutions,
+                        {segments.count, blocks, 1, block_threads}, sizes, buffer_of(args.state),
+                        buffer_of(args.x), starts_of(segments), slots_of(segments)));
 }
 
 namespace {
 
 constexpr const char* delta_call = "ct_gated_delta";
+
+bool is_wide(const GatedDeltaArgs& args) {
+  const uint32_t bytes = args.state.type == CT_BF16 ? 2 : 4;
+  return rows_are_wide(args.state.data, args.state.stride, bytes) &&
+         args.value_size * bytes % 16 == 0 && rows_are_wide(args.v);
+}
 
 // What chunks need of the tokens, one after the other; see gated_delta_chunk.h.
 struct DeltaTokens {
@@ -84,9 +93,12 @@ bool run_gated_delta(ct_device* device, const GatedDeltaArgs& args) {
   const GatedDeltaSizes sizes = {args.out.stride,   args.q.stride,  args.k.stride, args.v.stride,
                                  args.a.stride,     args.b.stride,  args.state.stride,
                                  segments.count,    args.heads,     args.key_size,
-                                 args.value_size,   chunk};
+                                 args.value_size,   chunk,          is_wide(args)};
+  const bool is_rounded = args.state.type == CT_BF16;
   const Kernel kernel =
-      args.state.type == CT_BF16 ? Kernel::gated_delta_bf16 : Kernel::gated_delta_f32;
+      args.key_size > CT_DELTA_FEW_KEYS
+          ? (is_rounded ? Kernel::gated_delta_long_bf16 : Kernel::gated_delta_long_f32)
+          : (is_rounded ? Kernel::gated_delta_bf16 : Kernel::gated_delta_f32);
   const Grid columns = {segments.count, args.heads, blocks_for(args.value_size, CT_DELTA_COLUMNS),
                         block_threads};
   // A segment may be as long as the batch.

@@ -35,11 +35,17 @@ bool run_top_k(ct_device* device, const TopKArgs& args) {
 }
 
 bool run_log_sum_exp(ct_device* device, const LogSumExpArgs& args) {
+  const char* const call = "ct_log_sum_exp";
   const ConstFloats& x = args.x;
-  const LogSumExpSizes sizes = {x.stride, x.columns};
-  return launch_kernel(device, "ct_log_sum_exp", Kernel::log_sum_exp,
-                       {x.rows, 1, 1, block_threads}, sizes, buffer_of(args.out, x.rows),
-                       buffer_of(x), buffer_of(args.scales, x.rows));
+  const uint32_t parts = blocks_for(x.columns, CT_ROW_PART);
+  const LogSumExpSizes sizes = {x.stride, x.columns, parts, rows_are_wide(x)};
+  const uint64_t bytes = uint64_t{x.rows} * parts * 2 * sizeof(float);
+  const KernelBuffer marks = {device_scratch(device, call, bytes), bytes};
+  return marks.data &&
+         launch_kernel(device, call, Kernel::log_sum_exp_parts, {x.rows, parts, 1, block_threads},
+                       sizes, marks, buffer_of(x), buffer_of(args.scales, x.rows)) &&
+         launch_kernel(device, call, Kernel::log_sum_exp, {x.rows, 1, 1, warp_threads}, sizes,
+                       buffer_of(args.out, x.rows), marks);
 }
 
 }  // namespace ct
