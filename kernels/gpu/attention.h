@@ -1,166 +1,326 @@
-// Attention over paged caches: a warp a query head of a row and a span of the table, an online
-// softmax page by page; then the spans are joined in their order. What a query gathers, and in
-// which order, follows from its table and its position alone.
+// Attention over paged caches. A block has the query heads of a row that share a key head, and a
+// span of the table, whose keys and values it reads once: the scores of the span, their softmax,
+// the weighted sums of values. join_attention.h joins the spans. What a query gathers, and in which
+// order, follows from its table and its position alone.
 #pragma once
 #include "page_table.h"
+#include "query_group.h"
+#include "wide_numbers.h"
 
-CONSTANT uint32_t attention_head_parts = CT_MOST_HEAD_SIZE / warp_size;
-CONSTANT uint32_t attention_page = 16;  // tokens; half a warp
+CONSTANT uint32_t attention_page = 16;  // tokens
 CONSTANT uint32_t attention_span = CT_ATTENTION_SPAN;
+CONSTANT uint32_t attention_tokens = attention_span * attention_page;
+// The lanes of a warp are 8 rows of 4, and each row has two tokens of a page.
+CONSTANT uint32_t attention_rows = 8;
+static_assert(attention_page == 2 * attention_rows && warp_size == 4 * attention_rows,
+              "a row of lanes has two tokens");
 
-// What the lanes of a warp share.
+// What a row sees of an entry's page: its tokens `begin` ... `end` - 1; none where `end` is 0.
+struct SeenPage {
+  uint32_t row;  // of the caches, where the page begins
+  uint32_t begin, end, shift;
+};
+
+// What the threads of a block share.
 struct AttentionShared {
-  SHARED_POINTER(float) query;  // [head_size], as it came
-  SHARED_POINTER(float) turned;  // back by the shift of the page at hand
-  SHARED_POINTER(float) weights;  // [attention_page]
+  SHARED_POINTER(SeenPage) pages;  // [attention_span]
+  SHARED_POINTER(float) queries;  // as share_queries() has it
+  SHARED_POINTER(float) turns;  // [block_warps, most_half_size, 2], by the shift of a warp's page
+  SHARED_POINTER(float) weights;  // [attention_tokens, most_group_heads], scores at first
+  SHARED_POINTER(float) parts;  // [2, block_warps, most_group_heads]
 };
 
-// The tokens of a page that the query sees, counted from its first.
-struct SeenTokens {
-  uint32_t begin, end;
-};
-
-DEVICE SeenTokens seen_tokens(PageList list, uint32_t e, uint32_t next, uint32_t position,
-                              uint32_t window) {
+DEVICE SeenPage seen_page(PageList list, uint32_t e, uint32_t position, uint32_t window) {
+  const SeenPage none = {0, 0, 0, 0};
+  if (e >= list.width || list.pages[e] < 0) return none;
   const uint32_t lowest = window > 0 && position >= window ? position - window + 1 : 0;
-  const uint32_t start = uint32_t(list.starts[e]);
+  const uint32_t start = uint32_t(list.starts[e]), next = next_page(list, e + 1);
   uint32_t stop = lesser(start + attention_page, position + 1);
   if (next < list.width) stop = lesser(stop, uint32_t(list.starts[next]));
-  SeenTokens seen;
+  if (stop <= start || stop <= lowest) return none;
+  SeenPage seen;
+  seen.row = uint32_t(list.pages[e]) * attention_page;
   seen.begin = lowest > start ? lowest - start : 0;
-  seen.end = stop > start ? stop - start : 0;
+  seen.end = stop - start;
+  seen.shift = uint32_t(list.shifts[e]);
   return seen;
 }
 
-// Two lanes share a token: each has half of the sum, and both get all of it.
-template <typename T>
-DEVICE float token_score(SHARED_POINTER(float) query, GLOBAL(const T) keys, uint64_t stride,
-                         uint32_t head_size, SeenTokens seen, uint32_t lane) {
-  const uint32_t token = lane % attention_page, half_size = head_size / 2;
-  const bool is_seen = token >= seen.begin && token < seen.end;
-  const uint32_t begin = lane / attention_page * half_size;
-  float total = 0.0f;
-  for (uint32_t i = begin; is_seen && i < begin + half_size; ++i) {
-    total = multiply_add(query[i], to_float(keys[token * stride + i]), total);
-  }
-  total += shuffle_xor(total, attention_page);
-  return is_seen ? total : -infinity();
-}
+DEVICE bool sees(SeenPage page, uint32_t token) { return token >= page.begin && token < page.end; }
 
-DEVICE void turn_query(AttentionShared shared, SIZES(AttentionSizes) sizes, uint32_t shift,
-                       uint32_t lane) {
-  const uint32_t half_size = sizes.head_size / 2;
-  barrier();  // the last page's may still be read
-  for (uint32_t i = lane; i < half_size; i += warp_size) {
-    const Turn turn = turned_back(exact_turn(shift, sizes.frequencies[i]));
-    const float a = shared.query[i], b = shared.query[half_size + i];
-    shared.turned[i] = a * turn.cosine - b * turn.sine;
-    shared.turned[half_size + i] = b * turn.cosine + a * turn.sine;
-  }
-  barrier();
-}
-
-// Writes what the pages from entry `first` on to before `end` give: totals[head_size], the weighted
-// sum of values, and in `marks` the greatest score and the sum of the weights relative to it.
-template <typename T>
-DEVICE void attend(SIZES(AttentionSizes) sizes, AttentionShared shared, PageList list,
-                   uint32_t first, uint32_t end, GLOBAL(float) out, GLOBAL(float) marks,
-                   GLOBAL(const float) q, GLOBAL(const T) keys, GLOBAL(const T) values,
-                   uint32_t position, uint32_t lane) {
-  for (uint32_t i = lane; i < sizes.head_size; i += warp_size) {
-    shared.query[i] = shared.turned[i] = q[i];
-  }
-  barrier();
-  float totals[attention_head_parts];
-  UNROLL
-  for (uint32_t j = 0; j < attention_head_parts; ++j) totals[j] = 0.0f;
-  float greatest = -infinity(), sum = 0.0f;
-  uint32_t shift = 0;  // of what is in shared.turned
-  for (uint32_t e = next_page(list, first), next = 0; e < end; e = next) {
-    next = next_page(list, e + 1);
-    if (uint32_t(list.starts[e]) > position) break;
-    const SeenTokens seen = seen_tokens(list, e, next, position, sizes.window);
-    if (seen.begin >= seen.end) continue;
-    if (uint32_t(list.shifts[e]) != shift) {
-      shift = uint32_t(list.shifts[e]);
-      turn_query(shared, sizes, shift, lane);
-    }
-    const uint64_t row = uint64_t(uint32_t(list.pages[e])) * attention_page;
-    const float score = token_score<T>(shared.turned, keys + row * sizes.keys_stride,
-                                       sizes.keys_stride, sizes.head_size, seen, lane) *
-                        sizes.scale;
-    const float now = greater(greatest, warp_greatest(score));
-    const float factor = exp(greatest - now), weight = exp(score - now);
-    greatest = now;
-    sum = sum * factor + warp_sum(weight) * 0.5f;  // each token is there twice
-    if (lane < attention_page) shared.weights[lane] = weight;
-    barrier();
+// The scores of the tokens of a page. A lane has a quarter of the pairs of two tokens' keys, which
+// it turns by the page's shift, as turning all queries back comes to the same.
+template <bool is_wide, typename T>
+DEVICE void score_page(SIZES(AttentionSizes) sizes, AttentionShared shared, uint32_t heads,
+                       GLOBAL(const T) keys, SeenPage page, uint32_t entry,
+                       SHARED_POINTER(float) turns, uint32_t lane) {
+  constexpr uint32_t each = 16 / sizeof(T);
+  const uint32_t half_size = sizes.head_size / 2, part = lane % 4, token = lane / 4;
+  float sums[2][most_group_heads] = {};
+  for (uint32_t i = part * each; page.end > 0 && i < half_size; i += 4 * each) {
+    uint4 first[2], second[2];
     UNROLL
-    for (uint32_t j = 0; j < attention_head_parts; ++j) {
-      const uint32_t c = j * warp_size + lane;
-      if (c >= sizes.head_size) continue;
-      totals[j] *= factor;
-      for (uint32_t token = seen.begin; token < seen.end; ++token) {
-        const float value = to_float(values[(row + token) * sizes.values_stride + c]);
-        totals[j] = multiply_add(shared.weights[token], value, totals[j]);
+    for (uint32_t t = 0; t < 2; ++t) {
+      const uint32_t own = token + t * attention_rows;
+      const uint32_t count = sees(page, own) ? half_size - i : 0;
+      GLOBAL(const T) from = keys + ((uint64_t(page.row) + own) * sizes.keys_stride + i);
+      first[t] = load_numbers<is_wide, T>(from, count);
+      second[t] = load_numbers<is_wide, T>(from + half_size, count);
+    }
+    float a[2][each], b[2][each];
+    UNROLL
+    for (uint32_t t = 0; t < 2; ++t) {
+      UNROLL
+      for (uint32_t k = 0; k < each; ++k) {
+        a[t][k] = wide_number<T>(first[t], k);
+        b[t][k] = wide_number<T>(second[t], k);
       }
     }
-    barrier();
+    UNROLL
+    for (uint32_t k = 0; k < each; ++k) {
+      if (page.shift == 0 || i + k >= half_size) continue;
+      const float cosine = turns[2 * (i + k)], sine = turns[2 * (i + k) + 1];
+      UNROLL
+      for (uint32_t t = 0; t < 2; ++t) {
+        const float turned = a[t][k] * cosine - b[t][k] * sine;
+        b[t][k] = b[t][k] * cosine + a[t][k] * sine;
+        a[t][k] = turned;
+      }
+    }
+    UNROLL
+    for (uint32_t h = 0; h < most_group_heads; ++h) {
+      if (h >= heads) continue;
+      SHARED_POINTER(float) query = shared.queries + (h * CT_MOST_HEAD_SIZE + i);
+      UNROLL
+      for (uint32_t k = 0; k < each; ++k) {
+        if (!is_wide && i + k >= half_size) continue;
+        const float x = query[k], y = query[most_half_size + k];
+        UNROLL
+        for (uint32_t t = 0; t < 2; ++t) {
+          sums[t][h] = multiply_add(y, b[t][k], multiply_add(x, a[t][k], sums[t][h]));
+        }
+      }
+    }
   }
   UNROLL
-  for (uint32_t j = 0; j < attention_head_parts; ++j) {
-    const uint32_t c = j * warp_size + lane;
-    if (c < sizes.head_size) out[c] = totals[j];
+  for (uint32_t h = 0; h < most_group_heads; ++h) {
+    if (h >= heads) continue;
+    UNROLL
+    for (uint32_t t = 0; t < 2; ++t) {
+      const uint32_t own = token + t * attention_rows;
+      float sum = sums[t][h] + shuffle_xor(sums[t][h], 1);
+      sum += shuffle_xor(sum, 2);
+      if (h % 4 != part) continue;
+      shared.weights[(entry * attention_page + own) * most_group_heads + h] =
+          sees(page, own) ? sum * sizes.scale : -infinity();
+    }
   }
-  if (lane > 0) return;
-  marks[0] = greatest;
-  marks[1] = sum;
 }
 
+// The scores of the span: a warp has each fourth page.
+template <bool is_wide, typename T>
+DEVICE void score_span(SIZES(AttentionSizes) sizes, AttentionShared shared, uint32_t heads,
+                       GLOBAL(const T) keys, uint32_t thread_index) {
+  const uint32_t warp = thread_index / warp_size, lane = thread_index % warp_size;
+  SHARED_POINTER(float) turns = shared.turns + warp * CT_MOST_HEAD_SIZE;
+  for (uint32_t first = 0; first < attention_span; first += block_warps) {
+    bool turns_any = false;
+    for (uint32_t i = 0; i < block_warps; ++i) turns_any |= shared.pages[first + i].shift > 0;
+    const SeenPage page = shared.pages[first + warp];
+    if (turns_any) {
+      barrier();  // those of the pages before may still be read
+      for (uint32_t i = lane; page.shift > 0 && i < sizes.head_size / 2; i += warp_size) {
+        const Turn turn = exact_turn(page.shift, sizes.frequencies[i]);
+        turns[2 * i] = turn.cosine;
+        turns[2 * i + 1] = turn.sine;
+      }
+      barrier();
+    }
+    score_page<is_wide, T>(sizes, shared, heads, keys, page, first + warp, turns, lane);
+  }
+}
+
+// Makes weights of the scores, relative to the greatest of the span; writes that and their sum, for
+// each head, to marks[heads, spans, 2]. A thread has each 16th token of a head.
+DEVICE void weigh_span(SIZES(AttentionSizes) sizes, AttentionShared shared, uint32_t heads,
+                       GLOBAL(float) marks, uint32_t thread_index) {
+  constexpr uint32_t step = block_size / most_group_heads;
+  const uint32_t warp = thread_index / warp_size, head = thread_index % most_group_heads;
+  const uint32_t first = thread_index / most_group_heads;
+  const bool is_first = thread_index % warp_size < most_group_heads;
+  SHARED_POINTER(float) own = shared.weights + head;
+  SHARED_POINTER(float) greatest_parts = shared.parts + head;
+  SHARED_POINTER(float) sum_parts = shared.parts + (block_warps * most_group_heads + head);
+  float greatest = -infinity(), sum = 0.0f;
+  for (uint32_t token = first; head < heads && token < attention_tokens; token += step) {
+    greatest = greater(greatest, own[token * most_group_heads]);
+  }
+  for (uint32_t mask = most_group_heads; mask < warp_size; mask *= 2) {
+    greatest = greater(greatest, shuffle_xor(greatest, mask));
+  }
+  if (is_first) greatest_parts[warp * most_group_heads] = greatest;
+  barrier();
+  for (uint32_t i = 0; i < block_warps; ++i) {
+    greatest = greater(greatest, greatest_parts[i * most_group_heads]);
+  }
+  for (uint32_t token = first; head < heads && token < attention_tokens; token += step) {
+    const float weight = exp(own[token * most_group_heads] - greatest);
+    own[token * most_group_heads] = weight;
+    sum += weight;
+  }
+  for (uint32_t mask = most_group_heads; mask < warp_size; mask *= 2) {
+    sum += shuffle_xor(sum, mask);
+  }
+  if (is_first) sum_parts[warp * most_group_heads] = sum;
+  barrier();
+  if (thread_index >= heads) return;
+  float total = 0.0f;
+  for (uint32_t i = 0; i < block_warps; ++i) total += sum_parts[i * most_group_heads];
+  marks[uint64_t(head) * sizes.spans * 2] = greatest;
+  marks[uint64_t(head) * sizes.spans * 2 + 1] = total;
+}
+
+// What the rows of a warp's lanes have, added up: of `count` numbers that a lane brings it gets one
+// or, where there are fewer than rows, shares it. Returns that; `place` tells which.
+template <uint32_t count>
+struct RowNumbers {
+  float at[count];
+};
+
+template <uint32_t count>
+DEVICE float sum_of_rows(RowNumbers<count> numbers, uint32_t lane) {
+  UNROLL
+  for (uint32_t step = 1; step < attention_rows; step *= 2) {
+    const uint32_t mask = 4 * step, kept = count / 2 / step;
+    UNROLL
+    for (uint32_t k = 0; k < (kept > 0 ? kept : 1); ++k) {
+      const float lower = numbers.at[k], upper = kept > 0 ? numbers.at[k + kept] : lower;
+      const bool is_upper = (lane & mask) != 0;
+      numbers.at[k] = (is_upper ? upper : lower) + shuffle_xor(is_upper ? lower : upper, mask);
+    }
+  }
+  return numbers.at[0];
+}
+
+// Which of its numbers sum_of_rows() gives a lane.
+template <uint32_t count>
+DEVICE uint32_t place_of_sum(uint32_t lane) {
+  uint32_t place = 0;
+  for (uint32_t kept = count / 2, mask = 4; kept > 0; kept /= 2, mask *= 2) {
+    if (lane & mask) place += kept;
+  }
+  return place;
+}
+
+// The weighted sums of values of the span, totals[heads, spans, head_size]: a warp has each fourth
+// run of columns, and a row of its lanes two tokens of each page.
+template <bool is_wide, typename T>
+DEVICE void add_values(SIZES(AttentionSizes) sizes, AttentionShared shared, uint32_t heads,
+                       GLOBAL(float) totals, GLOBAL(const T) values, uint32_t thread_index) {
+  constexpr uint32_t each = 16 / sizeof(T);
+  const uint32_t warp = thread_index / warp_size, lane = thread_index % warp_size;
+  const uint32_t token = lane / 4;
+  for (uint32_t run = warp; run * 4 * each < sizes.head_size; run += block_warps) {
+    const uint32_t column = (run * 4 + lane % 4) * each;
+    RowNumbers<each> sums[most_group_heads] = {};
+    for (uint32_t entry = 0; entry < attention_span; ++entry) {
+      const SeenPage page = shared.pages[entry];
+      if (page.end == 0) continue;
+      uint4 words[2];
+      UNROLL
+      for (uint32_t t = 0; t < 2; ++t) {
+        const uint32_t own = token + t * attention_rows;
+        const bool reads = sees(page, own) && column < sizes.head_size;
+        GLOBAL(const T) from =
+            values + ((uint64_t(page.row) + own) * sizes.values_stride + column);
+        words[t] = load_numbers<is_wide, T>(from, reads ? sizes.head_size - column : 0);
+      }
+      UNROLL
+      for (uint32_t t = 0; t < 2; ++t) {
+        const uint32_t place = entry * attention_page + token + t * attention_rows;
+        SHARED_POINTER(float) weights = shared.weights + place * most_group_heads;
+        UNROLL
+        for (uint32_t h = 0; h < most_group_heads; ++h) {
+          if (h >= heads) continue;
+          UNROLL
+          for (uint32_t k = 0; k < each; ++k) {
+            sums[h].at[k] =
+                multiply_add(weights[h], wide_number<T>(words[t], k), sums[h].at[k]);
+          }
+        }
+      }
+    }
+    const uint32_t own_column = column + place_of_sum<each>(lane);
+    UNROLL
+    for (uint32_t h = 0; h < most_group_heads; ++h) {
+      if (h >= heads) continue;
+      const float sum = sum_of_rows<each>(sums[h], lane);
+      if (own_column >= sizes.head_size) continue;
+      totals[uint64_t(h) * sizes.spans * sizes.head_size + own_column] = sum;
+    }
+  }
+}
+
+// The entries of the span, as the row sees them. False, for the whole block, where it sees none.
+DEVICE bool list_span(AttentionShared shared, PageList list, uint32_t first, uint32_t position,
+                      uint32_t window, uint32_t thread_index) {
+  if (thread_index < attention_span) {
+    shared.pages[thread_index] = seen_page(list, first + thread_index, position, window);
+  }
+  barrier();
+  bool sees_any = false;
+  for (uint32_t i = 0; i < attention_span; ++i) sees_any |= shared.pages[i].end > 0;
+  return sees_any;
+}
+
+template <bool is_wide, typename T>
+DEVICE void attend_span(SIZES(AttentionSizes) sizes, AttentionShared shared, uint32_t heads,
+                        GLOBAL(float) totals, GLOBAL(float) marks, GLOBAL(const T) keys,
+                        GLOBAL(const T) values, uint32_t thread_index) {
+  score_span<is_wide, T>(sizes, shared, heads, keys, thread_index);
+  barrier();
+  weigh_span(sizes, shared, heads, marks, thread_index);
+  add_values<is_wide, T>(sizes, shared, heads, totals, values, thread_index);
+}
+
+// A span without weight has a sum of 0 in marks[rows, heads, spans, 2], and no totals.
 #define ATTENTION_KERNEL(name, T)                                                               \
   KERNEL(name, AttentionSizes, BUFFER(0, float, totals), BUFFER(1, float, marks),               \
          BUFFER(2, const float, q), BUFFER(3, const T, keys), BUFFER(4, const T, values),       \
          BUFFER(5, const int32_t, positions), BUFFER(6, const int32_t, segments),               \
          BUFFER(7, const int32_t, pages), BUFFER(8, const int32_t, starts),                     \
          BUFFER(9, const int32_t, shifts)) {                                                    \
-    SHARED(float, query, CT_MOST_HEAD_SIZE);                                                    \
-    SHARED(float, turned, CT_MOST_HEAD_SIZE);                                                   \
-    SHARED(float, weights, attention_page);                                                     \
-    const uint32_t row = BLOCK_X, head = BLOCK_Y;                                               \
-    const uint32_t segment = segment_of_row(segments, sizes.segments, row);                     \
-    const PageList list = page_list(sizes.table, pages, starts, shifts, segment);               \
-    const AttentionShared shared = {query, turned, weights};                                    \
-    const uint64_t column = uint64_t(head) * sizes.head_size;                                   \
-    const uint64_t kv_column = uint64_t(head / sizes.group) * sizes.head_size;                  \
-    const uint64_t part = (uint64_t(row) * sizes.heads + head) * sizes.spans + BLOCK_Z;         \
-    const uint32_t first = BLOCK_Z * attention_span;                                            \
-    attend<T>(sizes, shared, list, first, lesser(first + attention_span, list.width),           \
-              totals + part * sizes.head_size, marks + part * 2,                                \
-              q + (row * sizes.q_stride + column), keys + kv_column, values + kv_column,        \
-              uint32_t(positions[row]), THREAD);                                                \
+    SHARED(SeenPage, seen, attention_span);                                                     \
+    SHARED(float, queries, group_queries);                                                      \
+    SHARED(float, turns, block_warps * CT_MOST_HEAD_SIZE);                                      \
+    SHARED(float, weights, attention_tokens * most_group_heads);                                \
+    SHARED(float, parts, 2 * block_warps * most_group_heads);                                   \
+    const AttentionShared shared = {seen, queries, turns, weights, parts};                      \
+    const uint32_t row = sizes.first_row + BLOCK_X;                                             \
+    const QueryGroup group = query_group(sizes.group, BLOCK_Y);                                 \
+    const PageList list = page_list(sizes.table, pages, starts, shifts,                         \
+                                    segment_of_row(segments, sizes.segments, row));             \
+    const uint64_t part = (uint64_t(BLOCK_X) * sizes.group.heads + group.first) * sizes.spans + \
+                          BLOCK_Z;                                                              \
+    GLOBAL(float) own_marks = marks + part * 2;                                                 \
+    share_queries(group, sizes.head_size / 2, queries, q + row * sizes.q_stride, THREAD);       \
+    if (!list_span(shared, list, BLOCK_Z * attention_span, uint32_t(positions[row]),            \
+                   sizes.window, THREAD)) {                                                     \
+      if (THREAD >= group.count) return;                                                        \
+      own_marks[uint64_t(THREAD) * sizes.spans * 2] = -infinity();                              \
+      own_marks[uint64_t(THREAD) * sizes.spans * 2 + 1] = 0.0f;                                 \
+      return;                                                                                   \
+    }                                                                                           \
+    GLOBAL(float) own_totals = totals + part * sizes.head_size;                                 \
+    const uint64_t column = uint64_t(group.key_head) * sizes.head_size;                         \
+    if (sizes.is_wide) {                                                                        \
+      attend_span<true, T>(sizes, shared, group.count, own_totals, own_marks, keys + column,    \
+                           values + column, THREAD);                                            \
+    } else {                                                                                    \
+      attend_span<false, T>(sizes, shared, group.count, own_totals, own_marks, keys + column,   \
+                            values + column, THREAD);                                           \
+    }                                                                                           \
   }
 
 ATTENTION_KERNEL(attention_f32, float)
 ATTENTION_KERNEL(attention_bf16, bf16)
-
-// A warp a query head of a row: joins its spans. One that saw no token has no weight.
-KERNEL(join_attention, JoinAttentionSizes, BUFFER(0, float, out), BUFFER(1, const float, totals),
-       BUFFER(2, const float, marks)) {
-  const uint32_t row = BLOCK_X, head = BLOCK_Y;
-  const uint64_t first = (uint64_t(row) * sizes.heads + head) * sizes.spans;
-  float greatest = -infinity(), sum = 0.0f;
-  for (uint32_t i = 0; i < sizes.spans; ++i) {
-    greatest = greater(greatest, marks[(first + i) * 2]);
-  }
-  for (uint32_t i = 0; i < sizes.spans; ++i) {
-    sum += marks[(first + i) * 2 + 1] * exp(marks[(first + i) * 2] - greatest);
-  }
-  for (uint32_t c = THREAD; c < sizes.head_size; c += warp_size) {
-    float total = 0.0f;
-    for (uint32_t i = 0; i < sizes.spans; ++i) {
-      const float factor = exp(marks[(first + i) * 2] - greatest);
-      total = multiply_add(totals[(first + i) * sizes.head_size + c], factor, total);
-    }
-    out[row * sizes.out_stride + uint64_t(head) * sizes.head_size + c] = total / sum;
-  }
-}

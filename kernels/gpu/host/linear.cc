@@ -65,11 +65,6 @@ bool run_packed(ct_device* device, const LinearArgs& args) {
                        buffer_of(args.bias, outputs));
 }
 
-// Whether every row begins at a multiple of 16 bytes.
-bool is_wide(const void* data, uint64_t stride, uint32_t element_bytes) {
-  return uintptr_t(data) % 16 == 0 && stride * element_bytes % 16 == 0;
-}
-
 bool run_bf16(ct_device* device, const LinearArgs& args) {
   const Typed& weight = args.weight;
   const uint32_t rows = args.x.rows, outputs = args.out.columns;

@@ -57,6 +57,11 @@ inline TableSizes table_sizes(const PageTable& table) {
   return {table.pages.stride, table.starts.stride, table.shifts.stride, table.pages.columns};
 }
 
+// Whether every row begins at a multiple of 16 bytes.
+inline bool is_wide(const void* data, uint64_t stride, uint32_t element_bytes) {
+  return uintptr_t(data) % 16 == 0 && stride * element_bytes % 16 == 0;
+}
+
 // Frequencies of a rotary embedding. False, with the error set, where the head is too large for it.
 bool fill_frequencies(const char* call, float (&frequencies)[CT_MOST_HEAD_SIZE / 2],
                       uint32_t head_size, float theta);
