@@ -78,7 +78,7 @@ DEVICE void score_page(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
     }
     UNROLL
     for (uint32_t k = 0; k < each; ++k) {
-      if (page.shift == 0 || i + k >= half_size) continue;
+      if (page.shift == 0) continue;
       const float cosine = turns[2 * (i + k)], sine = turns[2 * (i + k) + 1];
       UNROLL
       for (uint32_t t = 0; t < 2; ++t) {
@@ -92,12 +92,16 @@ DEVICE void score_page(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
       if (h >= heads) continue;
       SHARED_POINTER(float) query = shared.queries + (h * CT_MOST_HEAD_SIZE + i);
       UNROLL
-      for (uint32_t k = 0; k < each; ++k) {
-        if (!is_wide && i + k >= half_size) continue;
-        const float x = query[k], y = query[most_half_size + k];
+      for (uint32_t word = 0; word < each; word += 4) {
+        const uint4 x = load_wide(query + word), y = load_wide(query + (most_half_size + word));
         UNROLL
-        for (uint32_t t = 0; t < 2; ++t) {
-          sums[t][h] = multiply_add(y, b[t][k], multiply_add(x, a[t][k], sums[t][h]));
+        for (uint32_t k = 0; k < 4; ++k) {
+          const float q_a = wide_number<float>(x, k), q_b = wide_number<float>(y, k);
+          UNROLL
+          for (uint32_t t = 0; t < 2; ++t) {
+            sums[t][h] = multiply_add(q_a, a[t][word + k], sums[t][h]);
+            sums[t][h] = multiply_add(q_b, b[t][word + k], sums[t][h]);
+          }
         }
       }
     }
@@ -128,8 +132,9 @@ DEVICE void score_span(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
     for (uint32_t i = 0; i < block_warps; ++i) turns_any |= shared.pages[first + i].shift > 0;
     const SeenPage page = shared.pages[first + warp];
     if (turns_any) {
-      barrier();  // those of the pages before may still be read
-      for (uint32_t i = lane; page.shift > 0 && i < sizes.head_size / 2; i += warp_size) {
+      // No lane still reads those of the page before: they have met at its shuffles.
+      for (uint32_t i = lane; page.shift > 0 && i < shared_pairs(sizes.head_size);
+           i += warp_size) {
         const Turn turn = exact_turn(page.shift, sizes.frequencies[i]);
         turns[2 * i] = turn.cosine;
         turns[2 * i + 1] = turn.sine;
@@ -180,13 +185,13 @@ DEVICE void weigh_span(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
   marks[uint64_t(head) * sizes.spans * 2 + 1] = total;
 }
 
-// What the rows of a warp's lanes have, added up: of `count` numbers that a lane brings it gets one
-// or, where there are fewer than rows, shares it. Returns that; `place` tells which.
 template <uint32_t count>
 struct RowNumbers {
   float at[count];
 };
 
+// Adds the numbers that the rows of a warp's lanes bring; a lane gets one of their sums, that in
+// place_of_sum(). In each step a lane gives away half of what it has.
 template <uint32_t count>
 DEVICE float sum_of_rows(RowNumbers<count> numbers, uint32_t lane) {
   UNROLL
@@ -212,8 +217,28 @@ DEVICE uint32_t place_of_sum(uint32_t lane) {
   return place;
 }
 
+// A lane's values of two tokens of a page.
+struct TokenValues {
+  uint4 at[2];
+};
+
+template <bool is_wide, typename T>
+DEVICE TokenValues load_values(SIZES(AttentionSizes) sizes, GLOBAL(const T) values, SeenPage page,
+                               uint32_t token, uint32_t column) {
+  TokenValues loaded;
+  UNROLL
+  for (uint32_t t = 0; t < 2; ++t) {
+    const uint32_t own = token + t * attention_rows;
+    const bool reads = sees(page, own) && column < sizes.head_size;
+    GLOBAL(const T) from = values + ((uint64_t(page.row) + own) * sizes.values_stride + column);
+    loaded.at[t] = load_numbers<is_wide, T>(from, reads ? sizes.head_size - column : 0);
+  }
+  return loaded;
+}
+
 // The weighted sums of values of the span, totals[heads, spans, head_size]: a warp has each fourth
-// run of columns, and a row of its lanes two tokens of each page.
+// run of columns, and a row of its lanes two tokens of each page. The next page's are loaded while
+// this one's are added.
 template <bool is_wide, typename T>
 DEVICE void add_values(SIZES(AttentionSizes) sizes, AttentionShared shared, uint32_t heads,
                        GLOBAL(float) totals, GLOBAL(const T) values, uint32_t thread_index) {
@@ -223,29 +248,25 @@ DEVICE void add_values(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
   for (uint32_t run = warp; run * 4 * each < sizes.head_size; run += block_warps) {
     const uint32_t column = (run * 4 + lane % 4) * each;
     RowNumbers<each> sums[most_group_heads] = {};
+    TokenValues next = load_values<is_wide, T>(sizes, values, shared.pages[0], token, column);
     for (uint32_t entry = 0; entry < attention_span; ++entry) {
-      const SeenPage page = shared.pages[entry];
-      if (page.end == 0) continue;
-      uint4 words[2];
-      UNROLL
-      for (uint32_t t = 0; t < 2; ++t) {
-        const uint32_t own = token + t * attention_rows;
-        const bool reads = sees(page, own) && column < sizes.head_size;
-        GLOBAL(const T) from =
-            values + ((uint64_t(page.row) + own) * sizes.values_stride + column);
-        words[t] = load_numbers<is_wide, T>(from, reads ? sizes.head_size - column : 0);
+      const TokenValues own = next;
+      if (entry + 1 < attention_span) {
+        next = load_values<is_wide, T>(sizes, values, shared.pages[entry + 1], token, column);
       }
+      if (shared.pages[entry].end == 0) continue;
       UNROLL
       for (uint32_t t = 0; t < 2; ++t) {
         const uint32_t place = entry * attention_page + token + t * attention_rows;
         SHARED_POINTER(float) weights = shared.weights + place * most_group_heads;
+        const uint4 first = load_wide(weights), second = load_wide(weights + 4);
         UNROLL
         for (uint32_t h = 0; h < most_group_heads; ++h) {
           if (h >= heads) continue;
+          const float weight = wide_number<float>(h < 4 ? first : second, h % 4);
           UNROLL
           for (uint32_t k = 0; k < each; ++k) {
-            sums[h].at[k] =
-                multiply_add(weights[h], wide_number<T>(words[t], k), sums[h].at[k]);
+            sums[h].at[k] = multiply_add(weight, wide_number<T>(own.at[t], k), sums[h].at[k]);
           }
         }
       }
@@ -303,7 +324,7 @@ DEVICE void attend_span(SIZES(AttentionSizes) sizes, AttentionShared shared, uin
     const uint64_t part = (uint64_t(BLOCK_X) * sizes.group.heads + group.first) * sizes.spans + \
                           BLOCK_Z;                                                              \
     GLOBAL(float) own_marks = marks + part * 2;                                                 \
-    share_queries(group, sizes.head_size / 2, queries, q + row * sizes.q_stride, THREAD);       \
+    share_queries(group, sizes.head_size, queries, q + row * sizes.q_stride, THREAD);           \
     if (!list_span(shared, list, BLOCK_Z * attention_span, uint32_t(positions[row]),            \
                    sizes.window, THREAD)) {                                                     \
       if (THREAD >= group.count) return;                                                        \

@@ -7,7 +7,7 @@
 CONSTANT uint32_t limits_pages = CT_LIMITS_PAGES;
 static_assert(4 * limits_pages == block_size, "four lanes have a page");
 
-// Where the bounds of a page are, of the first and the second half of a head.
+// Where a head's bounds of a page are.
 struct PageBounds {
   GLOBAL(const float) least;
   GLOBAL(const float) greatest;
@@ -28,14 +28,12 @@ DEVICE HeadLimits page_limit_parts(SIZES(PageLimitsSizes) sizes, SHARED_POINTER(
   for (uint32_t i = part * 4; has_page && i < half_size; i += 16) {
     uint4 least[2], greatest[2];
     UNROLL
-    for (uint32_t half = 0; half < 2; ++half) {
-      const uint32_t from = half * half_size + i;
-      least[half] = load_numbers<is_wide, float>(bounds.least + from, half_size - i);
-      greatest[half] = load_numbers<is_wide, float>(bounds.greatest + from, half_size - i);
+    for (uint32_t side = 0; side < 2; ++side) {
+      const uint32_t from = side * half_size + i;
+      least[side] = load_numbers<is_wide, float>(bounds.least + from, half_size - i);
+      greatest[side] = load_numbers<is_wide, float>(bounds.greatest + from, half_size - i);
     }
-    UNROLL
     for (uint32_t k = 0; k < 4; ++k) {
-      if (!is_wide && i + k >= half_size) continue;
       Turn turn = {1.0f, 0.0f};
       if (shift > 0) turn = turned_back(exact_turn(shift, sizes.frequencies[i + k]));
       UNROLL
@@ -65,7 +63,7 @@ KERNEL(page_limits, PageLimitsSizes, BUFFER(0, float, limits), BUFFER(1, const f
   const QueryGroup group = query_group(sizes.group, BLOCK_Y);
   const PageList list = page_list(sizes.table, pages, starts, shifts,
                                   segment_of_row(segments, sizes.segments, row));
-  share_queries(group, sizes.head_size / 2, queries, q + row * sizes.q_stride, THREAD);
+  share_queries(group, sizes.head_size, queries, q + row * sizes.q_stride, THREAD);
   barrier();
   const bool has_page =
       e < list.width && list.pages[e] >= 0 && list.starts[e] <= positions[row];

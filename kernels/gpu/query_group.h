@@ -22,14 +22,19 @@ DEVICE QueryGroup query_group(SIZES(GroupSizes) sizes, uint32_t block) {
   return group;
 }
 
+// Pairs of a head, the elements that are turned together, as they are shared: what is read at once
+// is whole.
+DEVICE uint32_t shared_pairs(uint32_t head_size) { return (head_size / 2 + 7) / 8 * 8; }
+
 // Brings a row's queries of the group into queries[heads, 2, most_half_size]: the two halves of a
-// head, element i of which is turned with element i of the other. For a block of block_size.
-DEVICE void share_queries(QueryGroup group, uint32_t half_size, SHARED_POINTER(float) queries,
+// head, and zeros behind them. For a block of block_size.
+DEVICE void share_queries(QueryGroup group, uint32_t head_size, SHARED_POINTER(float) queries,
                           GLOBAL(const float) row, uint32_t thread_index) {
-  GLOBAL(const float) from = row + group.first * 2 * half_size;
-  for (uint32_t half = 0; half < 2 * group.count; ++half) {
-    for (uint32_t i = thread_index; i < half_size; i += block_size) {
-      queries[half * most_half_size + i] = from[half * half_size + i];
+  const uint32_t half_size = head_size / 2;
+  GLOBAL(const float) from = row + group.first * head_size;
+  for (uint32_t side = 0; side < 2 * group.count; ++side) {
+    for (uint32_t i = thread_index; i < shared_pairs(head_size); i += block_size) {
+      queries[side * most_half_size + i] = i < half_size ? from[side * half_size + i] : 0.0f;
     }
   }
 }

@@ -112,8 +112,7 @@ bool run_page_scores(ct_device* device, const PageScoresArgs& args) {
       args.segments.count,
       args.head_size,
       args.bounds.columns,
-      halves_are_wide(args.bounds.data, args.bounds.stride, args.head_size, 4) &&
-          args.bounds.columns / 2 % 4 == 0,
+      halves_are_wide(args.bounds.data, args.bounds.stride, args.head_size, 4),
       score_scale(args.head_size),
       {}};
   if (!fill_frequencies(call, sizes.frequencies, args.head_size, args.theta)) return false;
