@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GPU_ATTENTION } from "./gpu_attention_mutations.ts";
 import { GPU_LINEAR } from "./gpu_linear_mutations.ts";
 import { GPU } from "./gpu_mutations.ts";
 import { PACKED } from "./packed_mutations.ts";
@@ -245,4 +246,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...CHECKS,
   ...GPU,
   ...GPU_LINEAR,
+  ...GPU_ATTENTION,
 ];

@@ -88,7 +88,8 @@ KERNEL(page_limits, PageLimitsSizes, BUFFER(0, float, limits), BUFFER(1, const f
 }
 
 // A block a query head of a row: the greatest of its limits.
-KERNEL(greatest_limits, PageScoresSizes, BUFFER(0, float, greatest), BUFFER(1, const float, limits)) {
+KERNEL(greatest_limits, PageScoresSizes, BUFFER(0, float, greatest),
+       BUFFER(1, const float, limits)) {
   SHARED(float, parts, block_warps);
   const uint64_t query = uint64_t(BLOCK_X) * sizes.heads + BLOCK_Y;
   float most = -infinity();
