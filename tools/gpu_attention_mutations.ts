@@ -104,13 +104,13 @@ export const GPU_ATTENTION: readonly Mutation[] = [
   },
   {
     file: "gpu/host/caches.cc",
-    find: "is_wide(data, stride, element_bytes) && head_size / 2 * element_bytes % 16 == 0",
-    replace: "is_wide(data, stride, element_bytes)",
+    find: "rows_are_wide(data, stride, element_bytes) && head_size / 2 * element_bytes % 16 == 0",
+    replace: "rows_are_wide(data, stride, element_bytes)",
     why: "halves of heads are read at once from anywhere",
   },
   {
     file: "gpu/host/caches.cc",
-    find: "is_wide(data, stride, element_bytes) && head_size / 2 * element_bytes % 16 == 0",
+    find: "rows_are_wide(data, stride, element_bytes) && head_size / 2 * element_bytes % 16 == 0",
     replace: "head_size / 2 * element_bytes % 16 == 0",
     why: "rows are read at once from anywhere",
   },

@@ -27,7 +27,7 @@ uint32_t group_blocks(const GroupSizes& sizes) {
 // Whether the halves of heads begin at multiples of 16 bytes in a matrix of such elements.
 bool halves_are_wide(const void* data, uint64_t stride, uint32_t head_size,
                      uint32_t element_bytes) {
-  return is_wide(data, stride, element_bytes) && head_size / 2 * element_bytes % 16 == 0;
+  return rows_are_wide(data, stride, element_bytes) && head_size / 2 * element_bytes % 16 == 0;
 }
 
 }  // namespace

@@ -75,8 +75,8 @@ bool run_bf16(ct_device* device, const LinearArgs& args) {
                                  args.x.columns,
                                  outputs,
                                  args.bias != nullptr,
-                                 is_wide(args.x.data, args.x.stride, 4),
-                                 is_wide(weight.data, weight.stride, 2)};
+                                 rows_are_wide(args.x),
+                                 rows_are_wide(weight.data, weight.stride, 2)};
   const bool is_tiled = rows > CT_BF16_FEW_ROWS;
   const uint32_t blocks = rows ? blocks_for(outputs, CT_BF16_FEW_OUTPUTS) : 0;
   const Grid grid = is_tiled ? tile_grid(rows, CT_BF16_TILE, outputs, CT_BF16_TILE)

@@ -34,6 +34,16 @@ inline KernelBuffer buffer_of(const Typed& x) {
   return view_of(x.data, x.rows, x.columns, x.stride, x.type == CT_BF16 ? 2 : 4);
 }
 
+// Whether every row begins at a multiple of 16 bytes.
+inline bool rows_are_wide(const void* data, uint64_t stride, uint32_t element_bytes) {
+  return uintptr_t(data) % 16 == 0 && stride * element_bytes % 16 == 0;
+}
+
+template <typename T>
+bool rows_are_wide(const Matrix<T>& x) {
+  return rows_are_wide(x.data, x.stride, sizeof(T));
+}
+
 inline KernelBuffer starts_of(const Segments& segments) {
   return buffer_of(segments.starts, segments.count + 1);
 }
@@ -55,11 +65,6 @@ inline PackedSizes packed_sizes(const Typed& x) {
 
 inline TableSizes table_sizes(const PageTable& table) {
   return {table.pages.stride, table.starts.stride, table.shifts.stride, table.pages.columns};
-}
-
-// Whether every row begins at a multiple of 16 bytes.
-inline bool is_wide(const void* data, uint64_t stride, uint32_t element_bytes) {
-  return uintptr_t(data) % 16 == 0 && stride * element_bytes % 16 == 0;
 }
 
 // Frequencies of a rotary embedding. False, with the error set, where the head is too large for it.
