@@ -24,6 +24,8 @@ const REPORTS: Readonly<Record<string, string>> = {
     "which has 64",
   past_shared_end: "thread N of block 0, 0, 0 of past_shared_end reaches for element N of a " +
     "shared array of 32",
+  askew_shared: "thread N of block 0, 0, 0 of askew_shared reads 16 bytes of a shared array at " +
+    "once from element N, where no multiple of as many is",
   too_much_shared: "thread N of block 0, 0, 0 of too_much_shared needs 36000 bytes of shared " +
     "memory of 32768",
   divergent_barrier: "the threads of block 0, 0, 0 of divergent_barrier diverge at the barrier " +

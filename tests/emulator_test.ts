@@ -9,6 +9,7 @@ import { Device } from "../ffi/device.ts";
 import { NativeFile } from "../ffi/file.ts";
 import { NativeOps } from "../ffi/ops.ts";
 import { NativeTensor } from "../ffi/tensor.ts";
+import { PAGE_TOKENS } from "../src/ops.ts";
 import { Random } from "./cases/random.ts";
 import { Targets } from "./native.ts";
 import { testOperators } from "./operator_checks/register.ts";
@@ -68,6 +69,43 @@ Deno.test("linear() gives rows the same bits in any number when weights are bf16
       const first = most - count;
       assertEquals(resultsOf(first, count), all.subarray(first * outputs), `${count} rows`);
     }
+  }
+});
+
+Deno.test("attention() gives rows the same bits when its scratch does not hold all of them", () => {
+  using device = Device.open({ backend: "emulator" });
+  const ops = new NativeOps(device);
+  // Of 8 heads and 512 spans, 15 rows fit.
+  const [rows, heads, size, width] = [17, 8, 256, 8192];
+  const random = new Random(1);
+  const numbers = (count: number) =>
+    Float32Array.from({ length: count }, () => random.next() - 0.5);
+  using q = ops.tensor("f32", rows, heads * size);
+  using out = ops.tensor("f32", rows, heads * size);
+  using keys = ops.tensor("f32", 2 * PAGE_TOKENS, size);
+  using values = ops.tensor("f32", 2 * PAGE_TOKENS, size);
+  using segments = ops.tensor("i32", 1, 2);
+  using pages = ops.tensor("i32", 1, width);
+  using starts = ops.tensor("i32", 1, width);
+  using shifts = ops.tensor("i32", 1, width);
+  ops.write(q, numbers(rows * heads * size));
+  for (const cache of [keys, values]) ops.write(cache, numbers(2 * PAGE_TOKENS * size));
+  ops.write(pages, new Int32Array(width).fill(-1).with(0, 1).with(width - 1, 0));
+  ops.write(starts, new Int32Array(width).with(width - 1, PAGE_TOKENS));
+  const resultsOf = (first: number, count: number): Float32Array => {
+    using from = q.rowView(first, count);
+    using to = out.rowView(first, count);
+    using at = ops.tensor("i32", 1, count);
+    ops.write(at, Int32Array.from({ length: count }, (_, row) => 10 + first + row));
+    ops.write(segments, Int32Array.of(0, count));
+    ops.attention(to, from, keys, values, at, segments, pages, starts, shifts, size, 0, 1e4);
+    const results = new Float32Array(count * heads * size);
+    ops.read(to, results);
+    return results;
+  };
+  const all = resultsOf(0, rows);
+  for (const row of [0, 14, 15, 16]) {
+    assertEquals(resultsOf(row, 1), all.subarray(row * heads * size, (row + 1) * heads * size));
   }
 });
 

@@ -80,30 +80,6 @@ export const GPU: readonly Mutation[] = [
     why: "a page keeps the bounds of the one before",
   },
   {
-    file: "gpu/attention.h",
-    find: "if (next < list.width) stop = lesser(stop, uint32_t(list.starts[next]));",
-    replace: "",
-    why: "a page does not end where the next begins",
-  },
-  {
-    file: "gpu/attention.h",
-    find: "sum = sum * factor + warp_sum(weight) * 0.5f;",
-    replace: "sum = sum + warp_sum(weight) * 0.5f;",
-    why: "earlier weights are not brought to the new greatest",
-  },
-  {
-    file: "gpu/attention.h",
-    find: "shared.weights[lane] = weight;\n    barrier();",
-    replace: "shared.weights[lane] = weight;",
-    why: "weights are used before they are there",
-  },
-  {
-    file: "gpu/page_scores.h",
-    find: "to[e] = limit > -infinity() ? limit - most : limit;",
-    replace: "to[e] = limit;",
-    why: "limits are not relative to the greatest",
-  },
-  {
     file: "gpu/select_pages.h",
     find: "const bool is_free = place > 0 && place < found - recent;",
     replace: "const bool is_free = place < found - recent;",

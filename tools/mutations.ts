@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GPU_ATTENTION } from "./gpu_attention_mutations.ts";
 import { GPU_LINEAR } from "./gpu_linear_mutations.ts";
 import { GPU_HOST } from "./gpu_host_mutations.ts";
 import { GPU } from "./gpu_mutations.ts";
@@ -249,4 +250,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...GPU_LINEAR,
   ...GPU_HOST,
   ...GPU_STEP,
+  ...GPU_ATTENTION,
 ];

@@ -71,6 +71,18 @@ class Shared {
     return data_[at];
   }
 
+  // Where `bytes` bytes are that a device reads at once.
+  const T* vector(uint64_t bytes) const {
+    const T* const first = &(*this)[0];
+    (*this)[bytes / sizeof(T) - 1];
+    if (reinterpret_cast<uintptr_t>(first) % bytes) {
+      Block::current().fail("reads %llu bytes of a shared array at once from element %lld, where "
+                            "no multiple of as many is",
+                            (unsigned long long)bytes, (long long)place_);
+    }
+    return first;
+  }
+
   Shared operator+(uint64_t n) const {
     Shared moved = *this;
     moved.place_ += n;

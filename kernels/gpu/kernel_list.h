@@ -39,6 +39,7 @@
   X(attention_bf16)          \
   X(join_attention)          \
   X(page_limits)             \
+  X(greatest_limits)         \
   X(page_scores)             \
   X(select_pages)            \
   X(top_k_spans)             \

@@ -14,6 +14,7 @@
 #include "gated_delta_chunk.h"
 #include "gated_delta_step.h"
 #include "gated_norm.h"
+#include "join_attention.h"
 #include "linear.h"
 #include "linear_bf16.h"
 #include "linear_bf16_tile.h"

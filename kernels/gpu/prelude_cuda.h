@@ -2,7 +2,8 @@
 //   KERNEL(name, Sizes, buffers) begins a kernel, which finds its Sizes as `sizes`
 //   BUFFER(index, type, name)    a parameter in the device's memory
 //   GLOBAL(type)                 a pointer into it
-//   SHARED(type, name, count)    an array that a block shares, in a kernel's outermost braces
+//   SHARED(type, name, count)    an array that a block shares, from a multiple of 16 bytes on, in a
+//                                kernel's outermost braces
 //   SHARED_POINTER(type)         a pointer into one
 //   SIZES(type)                  a reference to sizes or to a part of them
 //   DEVICE, CONSTANT             before what kernels call, and constants
@@ -19,7 +20,7 @@
   extern "C" __global__ void ct_##name(const __grid_constant__ Sizes sizes, __VA_ARGS__)
 #define BUFFER(index, type, name) type* name
 #define GLOBAL(type) type*
-#define SHARED(type, name, count) __shared__ type name[count]
+#define SHARED(type, name, count) __shared__ alignas(16) type name[count]
 #define SHARED_POINTER(type) type*
 #define SIZES(type) const type&
 #define DEVICE __device__ inline

@@ -71,8 +71,8 @@ struct alignas(16) uint4 {
 };
 
 // Both fail where the address is no multiple of 16.
-template <typename T>
-uint4 load_wide(ct::Global<T> from) {
+template <typename Pointer>
+uint4 load_wide(Pointer from) {
   uint4 words;
   memcpy(&words, from.vector(sizeof words), sizeof words);
   return words;

@@ -13,7 +13,7 @@ using namespace metal;
                         uint3 block_place [[threadgroup_position_in_grid]])
 #define BUFFER(index, type, name) device type* name [[buffer(index)]]
 #define GLOBAL(type) device type*
-#define SHARED(type, name, count) threadgroup type name[count]
+#define SHARED(type, name, count) alignas(16) threadgroup type name[count]
 #define SHARED_POINTER(type) threadgroup type*
 #define SIZES(type) constant type&
 #define DEVICE inline
@@ -45,6 +45,10 @@ DEVICE int32_t dot_bytes(uint32_t x, uint32_t y, int32_t sum) {
 template <typename T>
 DEVICE uint4 load_wide(device const T* from) {
   return *reinterpret_cast<device const uint4*>(from);
+}
+template <typename T>
+DEVICE uint4 load_wide(threadgroup const T* from) {
+  return *reinterpret_cast<threadgroup const uint4*>(from);
 }
 
 template <typename T>

@@ -19,7 +19,9 @@
 #define CT_PACKED_TILE_ROWS 32  // of a tile, when weights are packed
 #define CT_PACKED_TILE_OUTPUTS 64
 #define CT_MOST_HEAD_SIZE 256  // of attention and rotary
-#define CT_ATTENTION_SPAN 32  // entries of a table that a warp reads
+#define CT_ATTENTION_SPAN 16  // entries of a table that a block reads
+#define CT_LIMITS_PAGES 32  // entries of a table whose limits a block has
+#define CT_GROUP_HEADS 8  // query heads that share a reading of keys and values, at most
 #define CT_ROW_PART 2048  // columns of a row that a block has in registers
 #define CT_TOP_K_SPAN 2048  // columns that a block looks through for the greatest
 #define CT_DELTA_COLUMNS 16  // of a head's state that a block has
@@ -126,12 +128,19 @@ struct TableSizes {
   uint32_t width;
 };
 
+// Query heads: of all, of a key head, and of a block, at most CT_GROUP_HEADS.
+struct GroupSizes {
+  uint32_t heads, group, group_part;
+};
+
 struct AttentionSizes {
   TableSizes table;
+  GroupSizes group;
   uint64_t q_stride, keys_stride, values_stride;
   uint32_t segments, spans;
-  uint32_t heads, group;  // query heads: of all, of a kv head
   uint32_t head_size, window;
+  uint32_t first_row;
+  uint32_t is_wide;  // halves of heads begin at multiples of 16 bytes
   float scale;
   float frequencies[CT_MOST_HEAD_SIZE / 2];
 };
@@ -139,14 +148,16 @@ struct AttentionSizes {
 struct JoinAttentionSizes {
   uint64_t out_stride;
   uint32_t spans, heads, head_size;
+  uint32_t first_row;
 };
 
 struct PageLimitsSizes {
   TableSizes table;
+  GroupSizes group;
   uint64_t q_stride, bounds_stride;
   uint32_t segments;
-  uint32_t heads, group;  // query heads: of all, of a kv head
   uint32_t head_size, bounds_columns;
+  uint32_t is_wide;  // halves of heads begin at multiples of 16 bytes
   float scale;
   float frequencies[CT_MOST_HEAD_SIZE / 2];
 };

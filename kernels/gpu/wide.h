@@ -3,15 +3,6 @@
 #pragma once
 #include "numbers.h"
 
-DEVICE uint4 four_words(uint32_t x, uint32_t y, uint32_t z, uint32_t w) {
-  uint4 words;
-  words.x = x;
-  words.y = y;
-  words.z = z;
-  words.w = w;
-  return words;
-}
-
 DEVICE uint32_t pair_of(bf16 lower, bf16 upper) {
   return uint32_t(lower) | uint32_t(upper) << 16;
 }

@@ -55,6 +55,8 @@ function attentions(type: "f32" | "bf16"): OperatorCase[] {
     attention(type, "", { heads: 6, kvHeads: 2, size: 32, spans: [span(0, 33)] }),
     attention(type, "", { heads: 2, kvHeads: 1, size: 126, spans: [span(30, 3)] }),
     attention(type, "", { heads: 12, kvHeads: 2, size: 128, spans: [span(50, 2)] }),
+    attention(type, "", { heads: 18, kvHeads: 2, size: 64, spans: [span(20, 2), span(270, 1)] }),
+    attention(type, "", { heads: 17, kvHeads: 1, size: 256, spans: [span(17, 1)], window: 9 }),
     attention(type, "", { spans: mixed }),
     attention(type, "", { spans: mixed, window: 4 }),
     attention(type, "itself only", { spans: mixed, window: 1 }),
@@ -86,6 +88,7 @@ function attentions(type: "f32" | "bf16"): OperatorCase[] {
 /** Attention over pages that do not follow each other, or have been moved. */
 function movedAttentions(type: "f32" | "bf16"): OperatorCase[] {
   const largest = 2 ** 31 - 1;
+  const wide = span(40, 2, [0], ...new Array(2100).fill(undefined), [32]);
   return [
     attention(type, "gaps", { spans: [span(70, 3, [0], [48], [64]), span(9, 1, [0])] }),
     attention(type, "none", {
@@ -94,6 +97,7 @@ function movedAttentions(type: "f32" | "bf16"): OperatorCase[] {
         span(3, 1, [0], undefined),
       ],
     }),
+    attention(type, "long table", { heads: 2, kvHeads: 1, size: 2, spans: [wide] }),
     attention(type, "partly filled", { spans: [span(36, 5, [0], [5], [21], [22], [38])] }),
     attention(type, "odd starts", { spans: [span(40, 8, [3], [19], [35])] }),
     attention(type, "later pages", { spans: [span(19, 2, [0], [16], [32], [48]), span(8, 0)] }),
@@ -102,6 +106,11 @@ function movedAttentions(type: "f32" | "bf16"): OperatorCase[] {
     attention(type, "", {
       spans: [span(70, 3, [0, 30], [16, 30], [32, 7], [48, 0], [64, 30])],
       size: 34,
+    }),
+    attention(type, "", {
+      spans: [span(70, 3, [0, 30], [16, 30], [32, 7], [48, 0], [64, 30]), span(90, 1, [80, 5])],
+      heads: 12,
+      size: 128,
     }),
     attention(type, "", {
       spans: [

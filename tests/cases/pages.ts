@@ -41,6 +41,7 @@ function pageScores(): OperatorCase[] {
     scores("", { heads: 2, kvHeads: 2, size: 30, spans: [span(79, 2)] }),
     scores("", { heads: 3, kvHeads: 1, size: 34, spans: [span(60, 1)] }),
     scores("", { heads: 12, kvHeads: 2, size: 128, spans: [span(90, 2)] }),
+    scores("", { heads: 18, kvHeads: 2, size: 64, spans: [span(600, 1), span(20, 2)] }),
     scores("", { spans: mixed }),
     scores("long", { heads: 6, spans: [span(699, 2), span(300, 1)], size: 24 }),
     scores("many rows", { heads: 5, kvHeads: 1, spans: [span(300, 20), span(0, 9), span(9, 0)] }),

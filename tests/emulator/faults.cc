@@ -23,6 +23,11 @@ KERNEL(past_shared_end, NoSizes, BUFFER(0, float, out)) {
   out[THREAD] = parts[THREAD];
 }
 
+KERNEL(askew_shared, NoSizes, BUFFER(0, float, out)) {
+  SHARED(float, parts, threads + 4);
+  out[THREAD] = float_of(load_wide(parts + (THREAD + 1)).x);
+}
+
 KERNEL(too_much_shared, NoSizes, BUFFER(0, float, out)) {
   SHARED(float, tile, 9000);
   out[THREAD] = tile[THREAD];
@@ -97,8 +102,8 @@ void run(const ct::Program& program, uint64_t seed) {
 int main() {
   for (const ct::Program& program :
        {PROGRAM(past_end), PROGRAM(before_begin), PROGRAM(past_shared_end),
-        PROGRAM(too_much_shared), PROGRAM(divergent_barrier), PROGRAM(two_barriers),
-        PROGRAM(divergent_shuffle), PROGRAM(unwritten_shared)}) {
+        PROGRAM(askew_shared), PROGRAM(too_much_shared), PROGRAM(divergent_barrier),
+        PROGRAM(two_barriers), PROGRAM(divergent_shuffle), PROGRAM(unwritten_shared)}) {
     run(program, 1);
   }
   for (const ct::Program& program :

@@ -24,8 +24,8 @@ described: sm_86 Stand-in GPU
 free: 536870912
 outOfMemory: full: ct_buffer_create: out of memory for 4294967296 bytes, of 536870912 the GPU has \
 536870912 free; ask for less or free some
-outOfScratch: full: ct_attention: out of memory for 2415919104 bytes of scratch, of 536870912 the \
-GPU has 436207616 free; ask for less or free some
+outOfScratch: full: ct_page_scores: out of memory for 4296015872 bytes of scratch, of 536870912 \
+the GPU has 452984832 free; ask for less or free some
 tooGreatGrid: ct_rms_norm: kernel rms_norm with a grid of 1 by 65536 by 1 failed on the GPU: \
 CUDA_ERROR_INVALID_VALUE (the stand-in refuses)
 wrongIndex: what was begun before failed on the GPU: CUDA_ERROR_ILLEGAL_ADDRESS (the stand-in \

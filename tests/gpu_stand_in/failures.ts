@@ -33,15 +33,13 @@ function outOfScratch(ops: NativeOps): string {
   using pages = ops.tensor("i32", 1, 4096);
   using starts = ops.tensor("i32", 1, 4096);
   using q = ops.tensor("f32", rows, 256);
-  using out = ops.tensor("f32", rows, 256);
-  using keys = ops.tensor("f32", 16, 16);
-  using values = ops.tensor("f32", 16, 16);
+  using scores = ops.tensor("f32", 1, 4096);
+  using bounds = ops.tensor("f32", 1, 32);
   ops.write(segments, Int32Array.of(0, rows));
   ops.write(positions, Int32Array.from({ length: rows }, (_, row) => row));
   ops.write(starts, Int32Array.from({ length: 4096 }, (_, page) => page * 16));
   return saidBy(() =>
-    // deno-fmt-ignore
-    ops.attention(out, q, keys, values, positions, segments, pages, starts, pages, 16, 0, 1e6)
+    ops.pageScores(scores, q, bounds, positions, segments, pages, starts, pages, 16, 1e6)
   );
 }
 

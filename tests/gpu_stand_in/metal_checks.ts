@@ -27,8 +27,8 @@ described: metal Stand-in GPU
 free: 536870912
 outOfMemory: full: ct_buffer_create: out of memory for 4294967296 bytes, the GPU has 536870912 \
 free and gives at most 268435456 at once; ask for less or free some
-outOfScratch: full: ct_attention: out of memory for 2415919104 bytes of scratch, the GPU has \
-503216120 free and gives at most 268435456 at once; ask for less or free some
+outOfScratch: full: ct_page_scores: out of memory for 4296015872 bytes of scratch, the GPU has \
+519978872 free and gives at most 268435456 at once; ask for less or free some
 tooGreatGrid: nothing
 wrongIndex: what was begun before failed on the GPU: the kernel failed; the kernel launched last \
 was gather_rows_f32 of ct_embedding
