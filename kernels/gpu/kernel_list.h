@@ -26,7 +26,6 @@
   X(convolution_state)       \
   X(gated_delta_f32)         \
   X(gated_delta_bf16)        \
-  X(delta_tokens)            \
   X(delta_pairs)             \
   X(gated_delta_chunks_f32)  \
   X(gated_delta_chunks_bf16) \

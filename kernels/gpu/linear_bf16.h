@@ -16,15 +16,6 @@ DEVICE uint32_t bf16_run_columns(uint32_t inputs) {
   return (inputs + each - 1) / each * bf16_columns;
 }
 
-DEVICE uint4 four_words(uint32_t x, uint32_t y, uint32_t z, uint32_t w) {
-  uint4 words;
-  words.x = x;
-  words.y = y;
-  words.z = z;
-  words.w = w;
-  return words;
-}
-
 DEVICE uint32_t pair_of(bf16 lower, bf16 upper) {
   return uint32_t(lower) | uint32_t(upper) << 16;
 }

@@ -54,7 +54,17 @@ DEVICE uint32_t lane_at(uint32_t row, uint32_t part) {
   return row / 4 * 16 + part / 2 * 8 + row % 4 * 2 + part % 2;
 }
 
+DEVICE uint32_t f16_pair(float lower, float upper) {
+  half2 pair;
+  pair.x = half(lower);
+  pair.y = half(upper);
+  return as_type<uint32_t>(pair);
+}
+DEVICE float lower_f16(uint32_t pair) { return float(as_type<half2>(pair).x); }
+DEVICE float upper_f16(uint32_t pair) { return float(as_type<half2>(pair).y); }
+
 #include "matrix_products.h"
+#include "split_products.h"
 #include "tile_products.h"
 
 DEVICE TileSums tile_products(TileSums sums, SHARED_POINTER(uint32_t) x, SHARED_POINTER(uint32_t) y,
@@ -69,6 +79,15 @@ DEVICE Matrix matrix_of(float first, float second) {
   matrix.thread_elements()[0] = first;
   matrix.thread_elements()[1] = second;
   return matrix;
+}
+
+DEVICE MatrixSums sums_of(Matrix above, Matrix below) {
+  MatrixSums sums;
+  sums.at[0] = above.thread_elements()[0];
+  sums.at[1] = above.thread_elements()[1];
+  sums.at[2] = below.thread_elements()[0];
+  sums.at[3] = below.thread_elements()[1];
+  return sums;
 }
 
 // A pair of each lane's columns of x, rows of x beside each other: of a lane's two rows of x, the
@@ -91,11 +110,7 @@ DEVICE MatrixSums multiply_pairs(MatrixSums sums, uint32_t upper, uint32_t lower
                                 above);
   simdgroup_multiply_accumulate(below, matrix_of(lower_half(lower), upper_half(lower)), across,
                                 below);
-  sums.at[0] = above.thread_elements()[0];
-  sums.at[1] = above.thread_elements()[1];
-  sums.at[2] = below.thread_elements()[0];
-  sums.at[3] = below.thread_elements()[1];
-  return sums;
+  return sums_of(above, below);
 }
 
 // In floats, which hold bf16 and its products exactly, and which every such GPU multiplies.
@@ -105,4 +120,34 @@ DEVICE MatrixSums matrix_products(MatrixSums sums, uint4 upper, uint4 lower, uin
   sums = multiply_pairs(sums, upper.y, lower.y, x.y, lane);
   sums = multiply_pairs(sums, upper.z, lower.z, x.z, lane);
   return multiply_pairs(sums, upper.w, lower.w, x.w, lane);
+}
+
+// As matrix_across(), of a pair in two parts.
+DEVICE Matrix split_across(uint32_t greater_pair, uint32_t smaller_pair, uint32_t lane) {
+  const uint32_t part = lane_row(lane) / 2, row = 2 * lane_part(lane);
+  const bool is_upper = lane_row(lane) % 2 != 0;
+  const float lower = lower_f16(greater_pair) + lower_f16(smaller_pair);
+  const float upper = upper_f16(greater_pair) + upper_f16(smaller_pair);
+  const ushort first = ushort(lane_at(row, part)), second = ushort(lane_at(row + 1, part));
+  const float first_lower = simd_shuffle(lower, first), first_upper = simd_shuffle(upper, first);
+  const float second_lower = simd_shuffle(lower, second);
+  const float second_upper = simd_shuffle(upper, second);
+  return matrix_of(is_upper ? first_upper : first_lower, is_upper ? second_upper : second_lower);
+}
+
+DEVICE Matrix split_matrix(uint32_t greater_pair, uint32_t smaller_pair) {
+  return matrix_of(lower_f16(greater_pair) + lower_f16(smaller_pair),
+                   upper_f16(greater_pair) + upper_f16(smaller_pair));
+}
+
+// In floats, which hold the sum of both parts exactly.
+DEVICE MatrixSums split_products(MatrixSums sums, uint4 upper, uint4 lower, uint4 x,
+                                 uint32_t lane) {
+  const Matrix first = split_across(x.x, x.y, lane), second = split_across(x.z, x.w, lane);
+  Matrix above = matrix_of(sums.at[0], sums.at[1]), below = matrix_of(sums.at[2], sums.at[3]);
+  simdgroup_multiply_accumulate(above, split_matrix(upper.x, upper.y), first, above);
+  simdgroup_multiply_accumulate(below, split_matrix(lower.x, lower.y), first, below);
+  simdgroup_multiply_accumulate(above, split_matrix(upper.z, upper.w), second, above);
+  simdgroup_multiply_accumulate(below, split_matrix(lower.z, lower.w), second, below);
+  return sums_of(above, below);
 }

@@ -1,0 +1,241 @@
+// What the tokens of a chunk have to do with each other, for all chunks at once: a block for each
+// chunk and head. The formulas stand in cpu/gated_delta_chunk.h. Its matrices are kept in the parts
+// of split_products.h, and in the order in which lanes bring them.
+// Sums of log(alpha) are never subtracted: where alpha is tiny, floats would lose the difference.
+#pragma once
+
+CONSTANT uint32_t delta_chunk = CT_DELTA_CHUNK;
+CONSTANT uint32_t delta_tiles = delta_chunk / matrix_rows;  // of a chunk's tokens
+CONSTANT uint32_t delta_units = delta_chunk / split_columns;
+CONSTANT uint32_t delta_warp_keys = CT_DELTA_WARP_KEYS;
+CONSTANT uint32_t delta_pair_words = delta_chunk * delta_chunk / 4;  // of a matrix of pairs
+CONSTANT uint32_t delta_rates = 2 * delta_chunk;  // e^g and beta of each token
+static_assert(delta_chunk == warp_size, "a lane has a column of the inverse");
+static_assert(delta_chunk == 2 * matrix_outputs && block_warps == 4, "a warp has half of a product");
+
+// What the host makes room for: of each chunk and head.
+DEVICE uint32_t delta_padded_keys(uint32_t key_size) {
+  return (key_size + delta_warp_keys - 1) / delta_warp_keys * delta_warp_keys;
+}
+DEVICE uint32_t delta_key_words(uint32_t key_size) {
+  return delta_padded_keys(key_size) * delta_chunk / 4;
+}
+
+// Where a lane finds its part of a row of a matrix that has `rows` of them.
+DEVICE uint32_t split_place(uint32_t unit, uint32_t rows, uint32_t row, uint32_t part) {
+  return (unit * rows + row) * 4 + part;
+}
+
+// Tokens of a segment; none where there is no chunk of this number.
+struct DeltaChunk {
+  uint32_t first, count;
+};
+
+DEVICE uint32_t delta_first_number(SIZES(GatedDeltaSizes) sizes, GLOBAL(const int32_t) segments,
+                                   uint32_t segment) {
+  return uint32_t(segments[segment]) / sizes.chunk + segment;
+}
+
+// No two chunks have the same number, and those of a segment follow each other.
+DEVICE DeltaChunk delta_chunk_of(SIZES(GatedDeltaSizes) sizes, GLOBAL(const int32_t) segments,
+                                 uint32_t number) {
+  uint32_t segment = 0, after = sizes.segments;  // the answer is in segment ... after - 1
+  while (after - segment > 1) {
+    const uint32_t middle = segment + (after - segment) / 2;
+    if (delta_first_number(sizes, segments, middle) <= number) {
+      segment = middle;
+    } else {
+      after = middle;
+    }
+  }
+  const uint32_t begin = uint32_t(segments[segment]), end = uint32_t(segments[segment + 1]);
+  const uint32_t earlier = number - delta_first_number(sizes, segments, segment);
+  DeltaChunk chunk = {begin + earlier * sizes.chunk, 0};
+  if (!delta_runs_in_chunks(sizes, end - begin) || chunk.first >= end) return chunk;
+  chunk.count = lesser(sizes.chunk, end - chunk.first);
+  return chunk;
+}
+
+// A token's query or key as delta_normalize() has it, times scale and split_unit; zeros after the
+// last token. By a warp.
+DEVICE void delta_split_vector(GLOBAL(uint4) to, GLOBAL(const float) from, uint32_t key_size,
+                               uint32_t token, bool is_there, float scale, uint32_t lane) {
+  constexpr uint32_t most_words = delta_most_keys / 4 / warp_size;
+  float values[most_words][4];
+  float squares = 0.0f;
+  UNROLL
+  for (uint32_t n = 0; n < most_words; ++n) {
+    const uint32_t word = n * warp_size + lane;
+    UNROLL
+    for (uint32_t i = 0; i < 4; ++i) {
+      const uint32_t column = word / 4 * split_columns + i / 2 * 8 + word % 4 * 2 + i % 2;
+      const float y = is_there && column < key_size ? silu(from[column]) : 0.0f;
+      values[n][i] = y;
+      squares = multiply_add(y, y, squares);
+    }
+  }
+  const float factor = split_unit * scale / sqrt(warp_sum(squares) + delta_norm_epsilon);
+  UNROLL
+  for (uint32_t n = 0; n < most_words; ++n) {
+    const uint32_t word = n * warp_size + lane;
+    if (word >= delta_padded_keys(key_size) / 4) continue;
+    to[split_place(word / 4, delta_chunk, token, word % 4)] =
+        split_four(values[n][0] * factor, values[n][1] * factor, values[n][2] * factor,
+                   values[n][3] * factor);
+  }
+}
+
+// e to the sum of log(alpha) over tokens first ... end - 1.
+DEVICE float delta_decay(SHARED_POINTER(float) log_alphas, uint32_t first, uint32_t end) {
+  float sum = 0.0f;
+  for (uint32_t t = first; t < end; ++t) sum += log_alphas[t];
+  return exp(sum);
+}
+
+// Sums of 16 rows by the tokens of a chunk, or by the keys of a warp.
+struct DeltaTiles {
+  MatrixSums at[delta_tiles];
+};
+
+// Products of 16 tokens with those up to the last of them.
+DEVICE DeltaTiles delta_products(GLOBAL(const uint4) from, GLOBAL(const uint4) keys,
+                                    uint32_t key_size, uint32_t first, uint32_t lane) {
+  DeltaTiles products = {};
+  for (uint32_t unit = 0; unit < delta_padded_keys(key_size) / split_columns; ++unit) {
+    const uint32_t place = split_place(unit, delta_chunk, lane_row(lane), lane_part(lane));
+    const uint4 upper = from[place + first * 4], lower = from[place + (first + 8) * 4];
+    UNROLL
+    for (uint32_t n = 0; n < delta_tiles; ++n) {
+      if (n * matrix_rows >= first + matrix_outputs) continue;
+      products.at[n] = split_products(products.at[n], upper, lower,
+                                      keys[place + n * matrix_rows * 4], lane);
+    }
+  }
+  return products;
+}
+
+// The column of the inverse of I + A that is a lane's, by substitution.
+struct DeltaColumn {
+  float at[delta_chunk];
+};
+
+DEVICE DeltaColumn delta_invert(SHARED_POINTER(float) solve, uint32_t lane) {
+  DeltaColumn column;
+  UNROLL
+  for (uint32_t i = 0; i < delta_chunk; ++i) {
+    float x = i == lane ? 1.0f : 0.0f;
+    UNROLL
+    for (uint32_t j = 0; j < delta_chunk; ++j) {
+      if (j < i) x = multiply_add(-solve[i * delta_chunk + j], column.at[j], x);
+    }
+    column.at[i] = x;
+  }
+  return column;
+}
+
+// Keys again, with the tokens as columns, and each times what remains of it after the last token.
+DEVICE void delta_turn_keys(GLOBAL(uint4) across, GLOBAL(const uint4) keys, uint32_t key_size,
+                            SHARED_POINTER(float) remaining, uint32_t first, uint32_t step) {
+  const uint32_t rows = delta_padded_keys(key_size);
+  for (uint32_t word = first; word < delta_key_words(key_size); word += step) {
+    const uint32_t part = word % 4, row = word / 4 % rows, unit = word / 4 / rows;
+    float values[4];
+    UNROLL
+    for (uint32_t i = 0; i < 4; ++i) {
+      const uint32_t token = unit * split_columns + i / 2 * 8 + part * 2 + i % 2;
+      const uint4 key = keys[split_place(row / split_columns, delta_chunk, token, row % 8 / 2)];
+      values[i] = split_value(key, row / 8 % 2 * 2 + row % 2) * remaining[token];
+    }
+    across[word] = split_four(values[0], values[1], values[2], values[3]);
+  }
+}
+
+// `vectors` has queries, keys, and keys across of each chunk and head; `pairs` the inverse of
+// I + A, and P.
+KERNEL(delta_pairs, GatedDeltaSizes, BUFFER(0, uint4, vectors), BUFFER(1, uint4, pairs),
+       BUFFER(2, float, rates), BUFFER(3, const float, q), BUFFER(4, const float, k),
+       BUFFER(5, const float, a), BUFFER(6, const float, b), BUFFER(7, const float, a_log),
+       BUFFER(8, const float, dt_bias), BUFFER(9, const int32_t, segments)) {
+  SHARED(float, log_alphas, delta_chunk);
+  SHARED(float, betas, delta_chunk);
+  SHARED(float, decays, delta_chunk * delta_chunk);  // from the token of a column to that of a row
+  SHARED(float, solve, delta_chunk * delta_chunk);  // A, and then the inverse
+  const uint32_t head = BLOCK_Y, key_size = sizes.key_size;
+  const uint32_t lane = THREAD % warp_size, warp = THREAD / warp_size;
+  const DeltaChunk chunk = delta_chunk_of(sizes, segments, BLOCK_X);
+  if (!chunk.count) return;
+  const uint64_t place = uint64_t(BLOCK_X) * sizes.heads + head;
+  GLOBAL(uint4) queries = vectors + place * 3 * delta_key_words(key_size);
+  GLOBAL(uint4) keys = queries + delta_key_words(key_size);
+  GLOBAL(uint4) inverse = pairs + place * 2 * delta_pair_words;
+  GLOBAL(uint4) read = inverse + delta_pair_words;
+  for (uint32_t token = warp; token < delta_chunk; token += block_warps) {
+    const bool is_there = token < chunk.count;
+    const uint32_t row = chunk.first + (is_there ? token : 0);
+    delta_split_vector(queries, q + (row * sizes.q_stride + head * key_size), key_size, token,
+                       is_there, 1.0f / sqrt(float(key_size)), lane);
+    delta_split_vector(keys, k + (row * sizes.k_stride + head * key_size), key_size, token,
+                       is_there, 1.0f, lane);
+  }
+  if (warp == 0) {  // a token; the last decay holds on after it
+    const bool is_there = lane < chunk.count;
+    const uint32_t row = chunk.first + (is_there ? lane : 0);
+    const float log_alpha =
+        delta_log_alpha(a[row * sizes.a_stride + head], a_log[head], dt_bias[head]);
+    log_alphas[lane] = is_there ? log_alpha : 0.0f;
+    betas[lane] = is_there ? sigmoid(b[row * sizes.b_stride + head]) : 0.0f;
+  }
+  barrier();
+  for (uint32_t at = THREAD; at < delta_chunk * delta_chunk; at += block_size) {
+    const uint32_t i = at / delta_chunk, j = at % delta_chunk;
+    decays[at] = j <= i ? delta_decay(log_alphas, j + 1, i + 1) : 0.0f;
+  }
+  if (warp == 0) {
+    rates[place * delta_rates + lane] = delta_decay(log_alphas, 0, lane + 1);
+    rates[place * delta_rates + delta_chunk + lane] = betas[lane];
+  }
+  barrier();
+  const bool is_read = warp % 2 != 0;
+  const uint32_t first = warp / 2 * matrix_outputs;
+  DeltaTiles products =
+      delta_products(is_read ? queries : keys, keys, key_size, first, lane);
+  UNROLL
+  for (uint32_t n = 0; n < delta_tiles; ++n) {
+    UNROLL
+    for (uint32_t i = 0; i < 4; ++i) {
+      const uint32_t row = first + tile_row(lane, i);
+      const uint32_t at = row * delta_chunk + n * matrix_rows + tile_column(lane, i);
+      const float product = products.at[n].at[i] / (split_unit * split_unit) * decays[at];
+      products.at[n].at[i] = product * split_unit;
+      if (!is_read) solve[at] = betas[row] * product;
+    }
+  }
+  UNROLL
+  for (uint32_t unit = 0; unit < delta_units; ++unit) {
+    const MatrixSums x = products.at[2 * unit], y = products.at[2 * unit + 1];
+    const uint32_t to = split_place(unit, delta_chunk, first + lane_row(lane), lane_part(lane));
+    if (!is_read) continue;
+    read[to] = split_four(x.at[0], x.at[1], y.at[0], y.at[1]);
+    read[to + 8 * 4] = split_four(x.at[2], x.at[3], y.at[2], y.at[3]);
+  }
+  barrier();
+  DeltaColumn column = {};
+  if (warp == 0) {
+    column = delta_invert(solve, lane);
+  } else {
+    delta_turn_keys(keys + delta_key_words(key_size), keys, key_size,
+                    decays + (delta_chunk - 1) * delta_chunk, THREAD - warp_size,
+                    block_size - warp_size);
+  }
+  barrier();
+  UNROLL
+  for (uint32_t i = 0; i < delta_chunk; ++i) {
+    if (warp == 0) solve[i * delta_chunk + lane] = column.at[i] * split_unit;
+  }
+  barrier();
+  for (uint32_t word = THREAD; word < delta_pair_words; word += block_size) {
+    const uint32_t part = word % 4, row = word / 4 % delta_chunk, unit = word / 4 / delta_chunk;
+    const uint32_t at = row * delta_chunk + unit * split_columns + part * 2;
+    inverse[word] = split_four(solve[at], solve[at + 1], solve[at + 8], solve[at + 9]);
+  }
+}
