@@ -4,10 +4,6 @@
 // Sums of log(alpha) are never subtracted: where alpha is tiny, floats would lose the difference.
 #pragma once
 
-CONSTANT uint32_t delta_chunk = CT_DELTA_CHUNK;
-CONSTANT uint32_t delta_tiles = delta_chunk / matrix_rows;  // of a chunk's tokens
-CONSTANT uint32_t delta_units = delta_chunk / split_columns;
-CONSTANT uint32_t delta_warp_keys = CT_DELTA_WARP_KEYS;
 CONSTANT uint32_t delta_pair_words = delta_chunk * delta_chunk / 4;  // of a matrix of pairs
 CONSTANT uint32_t delta_rates = 2 * delta_chunk;  // e^g and beta of each token
 static_assert(delta_chunk == warp_size, "a lane has a column of the inverse");
@@ -19,11 +15,6 @@ DEVICE uint32_t delta_padded_keys(uint32_t key_size) {
 }
 DEVICE uint32_t delta_key_words(uint32_t key_size) {
   return delta_padded_keys(key_size) * delta_chunk / 4;
-}
-
-// Where a lane finds its part of a row of a matrix that has `rows` of them.
-DEVICE uint32_t split_place(uint32_t unit, uint32_t rows, uint32_t row, uint32_t part) {
-  return (unit * rows + row) * 4 + part;
 }
 
 // Tokens of a segment; none where there is no chunk of this number.
@@ -91,11 +82,6 @@ DEVICE float delta_decay(SHARED_POINTER(float) log_alphas, uint32_t first, uint3
   for (uint32_t t = first; t < end; ++t) sum += log_alphas[t];
   return exp(sum);
 }
-
-// Sums of 16 rows by the tokens of a chunk, or by the keys of a warp.
-struct DeltaTiles {
-  MatrixSums at[delta_tiles];
-};
 
 // Products of 16 tokens with those up to the last of them.
 DEVICE DeltaTiles delta_products(GLOBAL(const uint4) from, GLOBAL(const uint4) keys,
@@ -210,13 +196,14 @@ KERNEL(delta_pairs, GatedDeltaSizes, BUFFER(0, uint4, vectors), BUFFER(1, uint4,
       if (!is_read) solve[at] = betas[row] * product;
     }
   }
-  UNROLL
-  for (uint32_t unit = 0; unit < delta_units; ++unit) {
-    const MatrixSums x = products.at[2 * unit], y = products.at[2 * unit + 1];
-    const uint32_t to = split_place(unit, delta_chunk, first + lane_row(lane), lane_part(lane));
-    if (!is_read) continue;
-    read[to] = split_four(x.at[0], x.at[1], y.at[0], y.at[1]);
-    read[to + 8 * 4] = split_four(x.at[2], x.at[3], y.at[2], y.at[3]);
+  if (is_read) {
+    const DeltaLeft rows = delta_left(products);
+    UNROLL
+    for (uint32_t unit = 0; unit < delta_units; ++unit) {
+      const uint32_t to = split_place(unit, delta_chunk, first + lane_row(lane), lane_part(lane));
+      read[to] = rows.upper[unit];
+      read[to + 8 * 4] = rows.lower[unit];
+    }
   }
   barrier();
   DeltaColumn column = {};

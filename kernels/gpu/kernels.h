@@ -10,6 +10,7 @@
 #include "dynamic_convolution.h"
 #include "elementwise.h"
 #include "gated_delta.h"
+#include "gated_delta_tiles.h"
 #include "gated_delta_pairs.h"
 #include "gated_delta_chunk.h"
 #include "gated_norm.h"
