@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GPU_DELTA } from "./gpu_delta_mutations.ts";
 import { GPU_LINEAR } from "./gpu_linear_mutations.ts";
 import { GPU } from "./gpu_mutations.ts";
 import { PACKED } from "./packed_mutations.ts";
@@ -244,5 +245,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...ROWS,
   ...CHECKS,
   ...GPU,
+  ...GPU_DELTA,
   ...GPU_LINEAR,
 ];

@@ -6,7 +6,6 @@
 #pragma once
 
 CONSTANT uint32_t delta_most_warps = delta_most_keys / delta_warp_keys;
-CONSTANT uint32_t delta_tile_sums = delta_tiles * 4;  // of a lane
 static_assert(CT_DELTA_CHUNK_COLUMNS == matrix_outputs, "the columns are the rows of a product");
 
 // Where a thread stands, and the first of its columns.
@@ -47,6 +46,20 @@ DEVICE DeltaMatrices delta_matrices(SIZES(GatedDeltaSizes) sizes, DeltaSegment s
   return matrices;
 }
 
+// Where a lane's values and outputs of a chunk begin, and where element i is from there.
+DEVICE uint64_t delta_value_place(uint64_t stride, uint32_t first, DeltaPlace place) {
+  return (first + tile_column(place.lane, 0)) * stride + place.column + tile_row(place.lane, 0);
+}
+DEVICE uint64_t delta_value_step(uint64_t stride, uint32_t i) {
+  return (i / 4 * matrix_rows + i % 2) * stride + i % 4 / 2 * 8;
+}
+DEVICE bool delta_has_value(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint32_t first,
+                            uint32_t i, DeltaPlace place) {
+  const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
+  return token < lesser(sizes.chunk, segment.end - first) &&
+         place.column + tile_row(place.lane, i % 4) < sizes.value_size;
+}
+
 // What the first product takes, and values: on their way while the chunk before is computed.
 struct DeltaNext {
   DeltaRight keys;
@@ -58,13 +71,11 @@ DEVICE DeltaNext delta_next(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, 
   DeltaNext next = {};
   if (first >= segment.end) return next;
   next.keys = delta_right(in.keys, delta_chunk, 0, false, place.lane);
-  const uint32_t count = lesser(sizes.chunk, segment.end - first);
+  GLOBAL(const float) v = segment.v + delta_value_place(sizes.v_stride, first, place);
   UNROLL
   for (uint32_t i = 0; i < delta_tile_sums; ++i) {
-    const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
-    const uint32_t column = place.column + tile_row(place.lane, i % 4);
-    if (token >= count || column >= sizes.value_size) continue;
-    next.values.at[i / 4].at[i % 4] = segment.v[(first + token) * sizes.v_stride + column];
+    if (!delta_has_value(sizes, segment, first, i, place)) continue;
+    next.values.at[i / 4].at[i % 4] = v[delta_value_step(sizes.v_stride, i)];
   }
   return next;
 }
@@ -73,33 +84,41 @@ DEVICE DeltaNext delta_next(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, 
 DEVICE void delta_share(SHARED_POINTER(float) partials, DeltaTiles sums, DeltaPlace place) {
   UNROLL
   for (uint32_t i = 0; i < delta_tile_sums; ++i) {
-    partials[(place.warp * delta_tile_sums + i) * warp_size + place.lane] = sums.at[i / 4].at[i % 4];
+    const uint32_t to = (place.warp * delta_tile_sums + i) * warp_size + place.lane;
+    partials[to] = sums.at[i / 4].at[i % 4];
   }
-}
-
-DEVICE float delta_shared_sum(SHARED_POINTER(float) partials, uint32_t i, DeltaPlace place) {
-  float sum = 0.0f;
-  for (uint32_t warp = 0; warp < place.warps; ++warp) {
-    sum += partials[(warp * delta_tile_sums + i) * warp_size + place.lane];
-  }
-  return sum;
-}
-
-// beta (v - e^g S^T k) of each token.
-DEVICE DeltaTiles delta_targets(DeltaTiles values, GLOBAL(const float) rates,
-                                SHARED_POINTER(float) partials, DeltaPlace place) {
-  UNROLL
-  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
-    const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
-    const float known = rates[token] * delta_shared_sum(partials, i, place);
-    values.at[i / 4].at[i % 4] = rates[delta_chunk + token] * (values.at[i / 4].at[i % 4] - known);
-  }
-  return values;
 }
 
 // A tile of tokens is one warp's to write.
 DEVICE bool delta_writes(uint32_t tile, DeltaPlace place) {
   return tile % place.warps == place.warp;
+}
+
+DEVICE DeltaTiles delta_shared_sums(SHARED_POINTER(float) partials, bool to_write,
+                                    DeltaPlace place) {
+  DeltaTiles sums = {};
+  for (uint32_t warp = 0; warp < place.warps; ++warp) {
+    UNROLL
+    for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+      if (to_write && !delta_writes(i / 4, place)) continue;
+      sums.at[i / 4].at[i % 4] +=
+          partials[(warp * delta_tile_sums + i) * warp_size + place.lane];
+    }
+  }
+  return sums;
+}
+
+// beta (v - e^g S^T k) of each token.
+DEVICE DeltaTiles delta_targets(DeltaTiles values, GLOBAL(const float) rates,
+                                SHARED_POINTER(float) partials, DeltaPlace place) {
+  const DeltaTiles known = delta_shared_sums(partials, false, place);
+  UNROLL
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
+    const float rest = values.at[i / 4].at[i % 4] - rates[token] * known.at[i / 4].at[i % 4];
+    values.at[i / 4].at[i % 4] = rates[delta_chunk + token] * rest;
+  }
+  return values;
 }
 
 // What the updates add to the outputs of the warp's tiles.
@@ -123,15 +142,15 @@ DEVICE DeltaTiles delta_read(DeltaLeft updates, GLOBAL(const uint4) read, DeltaP
 DEVICE void delta_write(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint32_t first,
                         DeltaTiles added, GLOBAL(const float) rates,
                         SHARED_POINTER(float) partials, DeltaPlace place) {
+  const DeltaTiles known = delta_shared_sums(partials, true, place);
+  GLOBAL(float) out = segment.out + delta_value_place(sizes.out_stride, first, place);
   UNROLL
   for (uint32_t i = 0; i < delta_tile_sums; ++i) {
     if (!delta_writes(i / 4, place)) continue;
+    if (!delta_has_value(sizes, segment, first, i, place)) continue;
     const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
-    const uint32_t column = place.column + tile_row(place.lane, i % 4);
-    const bool is_there = token < lesser(sizes.chunk, segment.end - first);
-    if (!is_there || column >= sizes.value_size) continue;
-    segment.out[(first + token) * sizes.out_stride + column] = multiply_add(
-        rates[token], delta_shared_sum(partials, i, place), added.at[i / 4].at[i % 4]);
+    out[delta_value_step(sizes.out_stride, i)] =
+        multiply_add(rates[token], known.at[i / 4].at[i % 4], added.at[i / 4].at[i % 4]);
   }
 }
 

@@ -7,7 +7,7 @@
 CONSTANT uint32_t delta_pair_words = delta_chunk * delta_chunk / 4;  // of a matrix of pairs
 CONSTANT uint32_t delta_rates = 2 * delta_chunk;  // e^g and beta of each token
 static_assert(delta_chunk == warp_size, "a lane has a column of the inverse");
-static_assert(delta_chunk == 2 * matrix_outputs && block_warps == 4, "a warp has half of a product");
+static_assert(delta_chunk == 2 * matrix_outputs && block_warps == 4, "a warp has half a product");
 
 // What the host makes room for: of each chunk and head.
 DEVICE uint32_t delta_padded_keys(uint32_t key_size) {
@@ -76,6 +76,14 @@ DEVICE void delta_split_vector(GLOBAL(uint4) to, GLOBAL(const float) from, uint3
   }
 }
 
+// What the threads of a block share.
+struct DeltaPairsShared {
+  SHARED_POINTER(float) log_alphas;  // [delta_chunk]
+  SHARED_POINTER(float) betas;
+  SHARED_POINTER(float) decays;  // [delta_chunk, delta_chunk], from a column's token to a row's
+  SHARED_POINTER(float) solve;  // A, and then the inverse of I + A
+};
+
 // e to the sum of log(alpha) over tokens first ... end - 1.
 DEVICE float delta_decay(SHARED_POINTER(float) log_alphas, uint32_t first, uint32_t end) {
   float sum = 0.0f;
@@ -83,9 +91,20 @@ DEVICE float delta_decay(SHARED_POINTER(float) log_alphas, uint32_t first, uint3
   return exp(sum);
 }
 
+DEVICE void delta_fill_decays(DeltaPairsShared shared, GLOBAL(float) rates,
+                              uint32_t thread_index) {
+  for (uint32_t at = thread_index; at < delta_chunk * delta_chunk; at += block_size) {
+    const uint32_t i = at / delta_chunk, j = at % delta_chunk;
+    shared.decays[at] = j <= i ? delta_decay(shared.log_alphas, j + 1, i + 1) : 0.0f;
+  }
+  if (thread_index >= delta_chunk) return;
+  rates[thread_index] = delta_decay(shared.log_alphas, 0, thread_index + 1);
+  rates[delta_chunk + thread_index] = shared.betas[thread_index];
+}
+
 // Products of 16 tokens with those up to the last of them.
 DEVICE DeltaTiles delta_products(GLOBAL(const uint4) from, GLOBAL(const uint4) keys,
-                                    uint32_t key_size, uint32_t first, uint32_t lane) {
+                                 uint32_t key_size, uint32_t first, uint32_t lane) {
   DeltaTiles products = {};
   for (uint32_t unit = 0; unit < delta_padded_keys(key_size) / split_columns; ++unit) {
     const uint32_t place = split_place(unit, delta_chunk, lane_row(lane), lane_part(lane));
@@ -97,7 +116,41 @@ DEVICE DeltaTiles delta_products(GLOBAL(const uint4) from, GLOBAL(const uint4) k
                                       keys[place + n * matrix_rows * 4], lane);
     }
   }
+  return delta_scaled(products, 1 / (split_unit * split_unit), 1 / (split_unit * split_unit));
+}
+
+DEVICE DeltaTiles delta_decayed(DeltaTiles products, SHARED_POINTER(float) decays, uint32_t first,
+                                uint32_t lane) {
+  UNROLL
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    const uint32_t row = first + tile_row(lane, i % 4);
+    const uint32_t column = i / 4 * matrix_rows + tile_column(lane, i % 4);
+    products.at[i / 4].at[i % 4] *= decays[row * delta_chunk + column];
+  }
   return products;
+}
+
+// A, from the products of keys.
+DEVICE void delta_store_solve(DeltaPairsShared shared, DeltaTiles products, uint32_t first,
+                              uint32_t lane) {
+  UNROLL
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    const uint32_t row = first + tile_row(lane, i % 4);
+    const uint32_t column = i / 4 * matrix_rows + tile_column(lane, i % 4);
+    shared.solve[row * delta_chunk + column] = shared.betas[row] * products.at[i / 4].at[i % 4];
+  }
+}
+
+// P, from the products of queries with keys.
+DEVICE void delta_store_read(GLOBAL(uint4) read, DeltaTiles products, uint32_t first,
+                             uint32_t lane) {
+  const DeltaLeft rows = delta_left(delta_scaled(products, split_unit, split_unit));
+  UNROLL
+  for (uint32_t unit = 0; unit < delta_units; ++unit) {
+    const uint32_t to = split_place(unit, delta_chunk, first + lane_row(lane), lane_part(lane));
+    read[to] = rows.upper[unit];
+    read[to + 8 * 4] = rows.lower[unit];
+  }
 }
 
 // The column of the inverse of I + A that is a lane's, by substitution.
@@ -136,6 +189,31 @@ DEVICE void delta_turn_keys(GLOBAL(uint4) across, GLOBAL(const uint4) keys, uint
   }
 }
 
+// The inverse, to be multiplied with; and the keys, meanwhile.
+DEVICE void delta_finish(DeltaPairsShared shared, GLOBAL(uint4) inverse, GLOBAL(uint4) across,
+                         GLOBAL(const uint4) keys, uint32_t key_size, uint32_t thread_index) {
+  const bool inverts = thread_index < warp_size;
+  DeltaColumn column = {};
+  if (inverts) {
+    column = delta_invert(shared.solve, thread_index);
+  } else {
+    delta_turn_keys(across, keys, key_size, shared.decays + (delta_chunk - 1) * delta_chunk,
+                    thread_index - warp_size, block_size - warp_size);
+  }
+  barrier();  // A may still be read
+  UNROLL
+  for (uint32_t i = 0; i < delta_chunk; ++i) {
+    if (inverts) shared.solve[i * delta_chunk + thread_index] = column.at[i] * split_unit;
+  }
+  barrier();
+  for (uint32_t word = thread_index; word < delta_pair_words; word += block_size) {
+    const uint32_t part = word % 4, row = word / 4 % delta_chunk, unit = word / 4 / delta_chunk;
+    const uint32_t at = row * delta_chunk + unit * split_columns + part * 2;
+    inverse[word] = split_four(shared.solve[at], shared.solve[at + 1], shared.solve[at + 8],
+                               shared.solve[at + 9]);
+  }
+}
+
 // `vectors` has queries, keys, and keys across of each chunk and head; `pairs` the inverse of
 // I + A, and P.
 KERNEL(delta_pairs, GatedDeltaSizes, BUFFER(0, uint4, vectors), BUFFER(1, uint4, pairs),
@@ -144,17 +222,18 @@ KERNEL(delta_pairs, GatedDeltaSizes, BUFFER(0, uint4, vectors), BUFFER(1, uint4,
        BUFFER(8, const float, dt_bias), BUFFER(9, const int32_t, segments)) {
   SHARED(float, log_alphas, delta_chunk);
   SHARED(float, betas, delta_chunk);
-  SHARED(float, decays, delta_chunk * delta_chunk);  // from the token of a column to that of a row
-  SHARED(float, solve, delta_chunk * delta_chunk);  // A, and then the inverse
+  SHARED(float, decays, delta_chunk * delta_chunk);
+  SHARED(float, solve, delta_chunk * delta_chunk);
+  const DeltaPairsShared shared = {log_alphas, betas, decays, solve};
   const uint32_t head = BLOCK_Y, key_size = sizes.key_size;
   const uint32_t lane = THREAD % warp_size, warp = THREAD / warp_size;
   const DeltaChunk chunk = delta_chunk_of(sizes, segments, BLOCK_X);
   if (!chunk.count) return;
   const uint64_t place = uint64_t(BLOCK_X) * sizes.heads + head;
-  GLOBAL(uint4) queries = vectors + place * 3 * delta_key_words(key_size);
-  GLOBAL(uint4) keys = queries + delta_key_words(key_size);
+  const uint32_t words = delta_key_words(key_size);
+  GLOBAL(uint4) queries = vectors + place * 3 * words;
+  GLOBAL(uint4) keys = queries + words;
   GLOBAL(uint4) inverse = pairs + place * 2 * delta_pair_words;
-  GLOBAL(uint4) read = inverse + delta_pair_words;
   for (uint32_t token = warp; token < delta_chunk; token += block_warps) {
     const bool is_there = token < chunk.count;
     const uint32_t row = chunk.first + (is_there ? token : 0);
@@ -163,7 +242,7 @@ KERNEL(delta_pairs, GatedDeltaSizes, BUFFER(0, uint4, vectors), BUFFER(1, uint4,
     delta_split_vector(keys, k + (row * sizes.k_stride + head * key_size), key_size, token,
                        is_there, 1.0f, lane);
   }
-  if (warp == 0) {  // a token; the last decay holds on after it
+  if (warp == 0) {  // each lane a token; after the last, nothing decays or is added
     const bool is_there = lane < chunk.count;
     const uint32_t row = chunk.first + (is_there ? lane : 0);
     const float log_alpha =
@@ -172,57 +251,17 @@ KERNEL(delta_pairs, GatedDeltaSizes, BUFFER(0, uint4, vectors), BUFFER(1, uint4,
     betas[lane] = is_there ? sigmoid(b[row * sizes.b_stride + head]) : 0.0f;
   }
   barrier();
-  for (uint32_t at = THREAD; at < delta_chunk * delta_chunk; at += block_size) {
-    const uint32_t i = at / delta_chunk, j = at % delta_chunk;
-    decays[at] = j <= i ? delta_decay(log_alphas, j + 1, i + 1) : 0.0f;
-  }
-  if (warp == 0) {
-    rates[place * delta_rates + lane] = delta_decay(log_alphas, 0, lane + 1);
-    rates[place * delta_rates + delta_chunk + lane] = betas[lane];
-  }
+  delta_fill_decays(shared, rates + place * delta_rates, THREAD);
   barrier();
   const bool is_read = warp % 2 != 0;
   const uint32_t first = warp / 2 * matrix_outputs;
-  DeltaTiles products =
-      delta_products(is_read ? queries : keys, keys, key_size, first, lane);
-  UNROLL
-  for (uint32_t n = 0; n < delta_tiles; ++n) {
-    UNROLL
-    for (uint32_t i = 0; i < 4; ++i) {
-      const uint32_t row = first + tile_row(lane, i);
-      const uint32_t at = row * delta_chunk + n * matrix_rows + tile_column(lane, i);
-      const float product = products.at[n].at[i] / (split_unit * split_unit) * decays[at];
-      products.at[n].at[i] = product * split_unit;
-      if (!is_read) solve[at] = betas[row] * product;
-    }
-  }
+  const DeltaTiles products = delta_decayed(
+      delta_products(is_read ? queries : keys, keys, key_size, first, lane), decays, first, lane);
   if (is_read) {
-    const DeltaLeft rows = delta_left(products);
-    UNROLL
-    for (uint32_t unit = 0; unit < delta_units; ++unit) {
-      const uint32_t to = split_place(unit, delta_chunk, first + lane_row(lane), lane_part(lane));
-      read[to] = rows.upper[unit];
-      read[to + 8 * 4] = rows.lower[unit];
-    }
-  }
-  barrier();
-  DeltaColumn column = {};
-  if (warp == 0) {
-    column = delta_invert(solve, lane);
+    delta_store_read(inverse + delta_pair_words, products, first, lane);
   } else {
-    delta_turn_keys(keys + delta_key_words(key_size), keys, key_size,
-                    decays + (delta_chunk - 1) * delta_chunk, THREAD - warp_size,
-                    block_size - warp_size);
+    delta_store_solve(shared, products, first, lane);
   }
   barrier();
-  UNROLL
-  for (uint32_t i = 0; i < delta_chunk; ++i) {
-    if (warp == 0) solve[i * delta_chunk + lane] = column.at[i] * split_unit;
-  }
-  barrier();
-  for (uint32_t word = THREAD; word < delta_pair_words; word += block_size) {
-    const uint32_t part = word % 4, row = word / 4 % delta_chunk, unit = word / 4 / delta_chunk;
-    const uint32_t at = row * delta_chunk + unit * split_columns + part * 2;
-    inverse[word] = split_four(solve[at], solve[at + 1], solve[at + 8], solve[at + 9]);
-  }
+  delta_finish(shared, inverse, keys + words, keys, key_size, THREAD);
 }

@@ -4,6 +4,7 @@
 
 CONSTANT uint32_t delta_chunk = CT_DELTA_CHUNK;
 CONSTANT uint32_t delta_tiles = delta_chunk / matrix_rows;  // of a chunk's tokens
+CONSTANT uint32_t delta_tile_sums = delta_tiles * 4;  // of a lane
 CONSTANT uint32_t delta_units = delta_chunk / split_columns;
 CONSTANT uint32_t delta_warp_keys = CT_DELTA_WARP_KEYS;
 static_assert(delta_warp_keys == delta_chunk, "as many tiles of keys as of tokens");
@@ -13,7 +14,7 @@ struct DeltaTiles {
   MatrixSums at[delta_tiles];
 };
 
-// The same, to be multiplied: as sums are shared out among lanes, so are the left sides of products.
+// The same, to be multiplied: lanes bring the left side of a product as they get its sums.
 struct DeltaLeft {
   uint4 upper[delta_units], lower[delta_units];
 };
