@@ -10,7 +10,8 @@
 //   THREAD, BLOCK_X, _Y, _Z      where a thread is; in kernels only
 // and barrier(), shuffle_xor(), the bits of floats, multiply_add(), dot_bytes(), load_wide(), the
 // places of lanes, pairs of f16, tile_products(), matrix_products() and split_products() below,
-// uint4, and the functions of <cmath> for floats. Build without contraction and without fast mathematics: only multiply_add() may fuse.
+// uint4, and the functions of <cmath> for floats. Build without contraction and without fast
+// mathematics: only multiply_add() may fuse.
 #pragma once
 #include <cuda_fp16.h>
 #include <stdint.h>
