@@ -15,8 +15,8 @@ export const GPU_DELTA: readonly Mutation[] = [
   },
   {
     file: "gpu/gated_delta_pairs.h",
-    find: "delta_decay(log_alphas, j + 1, i + 1)",
-    replace: "delta_decay(log_alphas, j, i + 1)",
+    find: "delta_decay(shared.log_alphas, j + 1, i + 1)",
+    replace: "delta_decay(shared.log_alphas, j, i + 1)",
     why: "what a token adds decays at once",
   },
   {
