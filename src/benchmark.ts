@@ -37,30 +37,36 @@ export interface Rate {
   readonly tokens_per_second_sd: number;
 }
 
-/** Result for prompts: one session, a piece of the prompt in each pass. */
-export interface PrefillResult extends Rate {
-  readonly depth: number;
-  readonly tokens: number;
-  readonly gflop_s: number;
-  /** Of the operations that the weights' type allows. */
+/** A result beside what the machine could do just before and after. */
+export interface Held {
+  /** In the unit of what is held against it, the mean of both measurements. */
+  readonly limit: number;
   readonly fraction_of_limit: number;
 }
 
+/** Result for prompts: one session, a piece of the prompt in each pass. */
+export interface PrefillResult extends Rate, Held {
+  readonly depth: number;
+  readonly tokens: number;
+  /** Held against the operations that the weights' type allows. */
+  readonly gflop_s: number;
+}
+
 /** Result for generation: all sessions together, tokenization excluded, sampling included. */
-export interface DecodeResult extends Rate {
+export interface DecodeResult extends Rate, Held {
   readonly depth: number;
   readonly tokens: number;
   readonly batch: number;
   readonly ms_per_token: { readonly p50: number; readonly p99: number };
   readonly bytes_per_token: number;
+  /** Held against the bytes that memory gives. */
   readonly gb_s: number;
-  /** Of the bytes that memory gives. */
-  readonly fraction_of_limit: number;
 }
 
 /** All that was measured. */
 export interface BenchmarkReport {
   readonly machine: { os: string; arch: string; instruction_set: string; threads: number };
+  /** Means of all measurements of them. */
   readonly limits: Limits;
   /** Whether the tokens before were made up. */
   readonly synthetic_context: boolean;
@@ -93,19 +99,33 @@ export async function benchmark(
   const steps = measurements * options.repetitions;
   let begun = 0;
   const step = (what: string) => () => progress(what, begun++ / steps);
-  if (!options.limits) progress("measuring the machine", 0);
-  const limits = options.limits ?? limitsOf(runtime);
+  const measure = () => {
+    if (options.limits) return options.limits;
+    progress("measuring the machine", begun / steps);
+    return limitsOf(runtime);
+  };
   progress("warming up", 0);
   await warmUp(runtime);
+  // What a machine can do changes with what else it does.
+  const limits = [measure()];
+  const held = (value: number, kind: keyof Limits): Held => {
+    limits.push(measure());
+    const limit = mean(limits.slice(-2).map((each) => each[kind]));
+    return { limit, fraction_of_limit: value / limit };
+  };
+  const isFloat = ["f32", "bf16"].includes(runtime.weightsType);
   for (const depth of options.depths) {
     if (options.prompt > 0) {
       const told = step(`reading ${options.prompt} tokens at depth ${depth}`);
-      prefill.push(await timePrefill(runtime, depth, options, limits, told));
+      const result = await timePrefill(runtime, depth, options, told);
+      const kind = isFloat ? "bf16_gflop_s" : "int8_gop_s";
+      prefill.push({ ...result, ...held(result.gflop_s, kind) });
     }
     for (const batch of batches) {
       const sessions = batch === 1 ? "" : ` in each of ${batch} sessions`;
       const told = step(`generating ${options.generate} tokens at depth ${depth}${sessions}`);
-      decode.push(await timeDecode(runtime, depth, batch, options, limits, told));
+      const result = await timeDecode(runtime, depth, batch, options, told);
+      decode.push({ ...result, ...held(result.gb_s, "read_gb_s") });
     }
   }
   const { instructionSet, threads } = runtime.backend;
@@ -116,7 +136,11 @@ export async function benchmark(
       instruction_set: instructionSet,
       threads,
     },
-    limits,
+    limits: {
+      read_gb_s: mean(limits.map(({ read_gb_s }) => read_gb_s)),
+      bf16_gflop_s: mean(limits.map(({ bf16_gflop_s }) => bf16_gflop_s)),
+      int8_gop_s: mean(limits.map(({ int8_gop_s }) => int8_gop_s)),
+    },
     synthetic_context: options.syntheticContext ?? false,
     model: {
       shape: runtime.name,
@@ -156,9 +180,8 @@ async function timePrefill(
   runtime: Runtime,
   depth: number,
   { prompt, repetitions, syntheticContext }: BenchmarkOptions,
-  limits: Limits,
   told: () => void,
-): Promise<PrefillResult> {
+): Promise<Omit<PrefillResult, keyof Held>> {
   const open = await opener(runtime, depth, syntheticContext);
   const rates: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
@@ -170,9 +193,7 @@ async function timePrefill(
   }
   const rate = summarize(rates);
   const gflop = 2 * layerParameters(runtime.config) * rate.tokens_per_second / 1e9;
-  const isFloat = ["f32", "bf16"].includes(runtime.weightsType);
-  const limit = isFloat ? limits.bf16_gflop_s : limits.int8_gop_s;
-  return { depth, tokens: prompt, ...rate, gflop_s: gflop, fraction_of_limit: gflop / limit };
+  return { depth, tokens: prompt, ...rate, gflop_s: gflop };
 }
 
 async function timeDecode(
@@ -180,9 +201,8 @@ async function timeDecode(
   depth: number,
   batch: number,
   { generate, repetitions, syntheticContext }: BenchmarkOptions,
-  limits: Limits,
   told: () => void,
-): Promise<DecodeResult> {
+): Promise<Omit<DecodeResult, keyof Held>> {
   // The same sessions serve all repetitions: each goes a little deeper.
   await using stack = new AsyncDisposableStack();
   const open = await opener(runtime, Math.max(depth, 1), syntheticContext);
@@ -192,12 +212,12 @@ async function timeDecode(
   const gaps: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) {
     told();
-    const start = performance.now();
-    // The first token comes of the logits that there are: each of the others takes a pass.
+    // The first tokens may be there before a pass: each of the others takes one.
     const times = await Promise.all(sessions.map((session) => tokenTimes(session, generate + 1)));
+    const start = Math.max(...times.map(([first]) => first!));
     const last = Math.max(...times.map((one) => one.at(-1)!));
-    rates.push(batch * generate / (last - start) * 1000);
-    for (const one of times) gaps.push(...tokenGaps(one.slice(1), start));
+    rates.push(times.flat().filter((time) => time > start).length / (last - start) * 1000);
+    for (const [first, ...others] of times) gaps.push(...tokenGaps(others, first!));
   }
   gaps.sort((a, b) => a - b);
   const rate = summarize(rates);
@@ -214,7 +234,6 @@ async function timeDecode(
     },
     bytes_per_token: bytes,
     gb_s: gb,
-    fraction_of_limit: gb / limits.read_gb_s,
   };
 }
 
@@ -242,8 +261,12 @@ function tokens(runtime: Runtime, count: number): Int32Array {
 }
 
 function summarize(values: readonly number[]): Rate {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const average = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - average) ** 2, 0);
   const deviation = Math.sqrt(squares / Math.max(1, values.length - 1));
-  return { tokens_per_second: mean, tokens_per_second_sd: deviation };
+  return { tokens_per_second: average, tokens_per_second_sd: deviation };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
 }

@@ -134,6 +134,8 @@ export type EngineEvent =
       readonly id: number;
       readonly logprob: number;
       readonly topLogprobs?: readonly TokenLogprob[];
+      /** Whether it is the first of its generation. */
+      readonly isFirst: boolean;
       readonly finishReason?: FinishReason;
     }
     & SessionFacts

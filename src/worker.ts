@@ -140,10 +140,15 @@ function obey(start: StartMessage, engine: Engine): boolean {
   }
 }
 
-/** Whether somebody can do nothing before hearing of one of these events. */
+/**
+ * Whether somebody can do nothing before hearing of one of these events. A first token needs no
+ * pass, where its prompt has had one: the next step may be a long one.
+ */
 function isAwaited(events: readonly EngineEvent[], engine: Engine): boolean {
   return !engine.busy || engine.awaitsOthers ||
-    events.some((event) => event.type !== "token" || event.finishReason !== undefined);
+    events.some((event) =>
+      event.type !== "token" || event.isFirst || event.finishReason !== undefined
+    );
 }
 
 function postEvents(events: EngineEvent[], work: EngineWork): void {

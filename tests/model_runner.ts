@@ -115,8 +115,7 @@ export class ModelRunner implements Disposable {
 
   /** Ends the session in a slot. */
   clear(slot: number): void {
-    this.#pool.clear(slot);
-    for (const table of this.#tables[slot]!) table.clear();
+    this.#pool.clear(slot, this.#tables[slot]!);
     this.#positions[slot] = 0;
   }
 

@@ -205,6 +205,16 @@ Deno.test("Session.generate() gives the same tokens when it looks ahead", async 
   assert(ahead >= 0 && ahead <= 4, `${ahead} tokens ahead`);
 });
 
+Deno.test("Session.generate() tells the first token before it computes others", async () => {
+  await using runtime = await loadFable();
+  for (let generation = 0; generation < 8; generation++) {
+    await using session = await opened(runtime);
+    await using tokens = session.generate({ ...GREEDY, lookahead: 100 });
+    await tokens.next();
+    assertEquals(session.position, PROMPT_IDS.length + 1);
+  }
+});
+
 Deno.test("Session.generate() gives the same tokens when sessions run together", async () => {
   await using runtime = await loadFable({ sessions: 4 });
   const texts = [PROMPT, "The fox", "There was once a poor woodcutter who had a wife", "A"];

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <new>
+
 #include "status.h"
 
 namespace ct {
@@ -51,18 +53,19 @@ bool ThreadPool::start(uint32_t threads) {
   pthread_mutex_init(&mutex_, nullptr);
   pthread_cond_init(&work_ready_, nullptr);
   pthread_cond_init(&job_done_, nullptr);
-  workers_ = static_cast<Worker*>(calloc(threads, sizeof(Worker)));
-  if (!workers_) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, alignof(Worker), threads * sizeof(Worker))) {
     stop();
     return fail_memory("ct_device_open: out of memory for %u threads; ask for fewer", threads);
   }
+  workers_ = static_cast<Worker*>(memory);
+  for (uint32_t i = 0; i < threads; ++i) new (&workers_[i]) Worker{this, i, {}, {0}};
   // Signals belong to the host's threads.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int error = 0;
   for (uint32_t i = 1; i < threads && !error; ++i) {
-    workers_[i] = {this, i, {}};
     error = pthread_create(&workers_[i].handle, nullptr, worker_main, &workers_[i]);
     if (!error) ++threads_;
   }
@@ -118,27 +121,43 @@ void ThreadPool::run_tasks(uint32_t tasks, Task task, const void* context) {
   }
   job_ = {task, context, tasks};
   unfinished_.store(tasks, std::memory_order_relaxed);
-  const uint64_t generation = generation_of(ticket_.load(std::memory_order_relaxed)) + 1;
-  const uint64_t ticket = generation << 32 | tasks;
-  ticket_.store(ticket);  // sequentially consistent with sleepers_, as in wait_ticket()
+  const uint64_t generation = generation_of(workers_[0].ticket.load()) + 1;
+  for (uint32_t i = 0; i < threads_; ++i) {
+    const uint32_t count = share_begin(i + 1) - share_begin(i);
+    // Sequentially consistent with sleepers_, as in wait_job().
+    workers_[i].ticket.store(generation << 32 | count);
+  }
   if (sleepers_.load()) {
     pthread_mutex_lock(&mutex_);
     pthread_cond_broadcast(&work_ready_);
     pthread_mutex_unlock(&mutex_);
   }
-  finish(work(ticket, 0));
+  finish(work(uint32_t(generation), 0));
   wait_finished();
 }
 
-// Takes tasks of the ticket's job until none is left; returns how many it ran.
-uint32_t ThreadPool::work(uint64_t ticket, uint32_t thread) {
+uint32_t ThreadPool::share_begin(uint32_t thread) const {
+  return uint32_t(uint64_t{job_.tasks} * thread / threads_);
+}
+
+// Runs tasks of the job until none is left, those of the thread's own share first; returns how many.
+uint32_t ThreadPool::work(uint32_t generation, uint32_t thread) {
   uint32_t count = 0;
-  const uint32_t generation = generation_of(ticket);
+  for (uint32_t i = 0; i < threads_; ++i) {
+    count += take(generation, (thread + i) % threads_, thread);
+  }
+  return count;
+}
+
+uint32_t ThreadPool::take(uint32_t generation, uint32_t share, uint32_t thread) {
+  std::atomic<uint64_t>& shared = workers_[share].ticket;
+  uint32_t count = 0;
+  uint64_t ticket = shared.load(std::memory_order_acquire);
   while (generation_of(ticket) == generation && remaining_of(ticket)) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acquire)) continue;
-    job_.task(job_.context, job_.tasks - remaining_of(ticket), thread);
+    if (!shared.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acquire)) continue;
+    job_.task(job_.context, share_begin(share + 1) - remaining_of(ticket), thread);
     ++count;
-    ticket = ticket_.load(std::memory_order_acquire);
+    ticket = shared.load(std::memory_order_acquire);
   }
   return count;
 }
@@ -169,26 +188,25 @@ void* ThreadPool::worker_main(void* worker) {
 void ThreadPool::serve(uint32_t thread) {
   uint32_t generation = 0;
   while (!stopping_.load()) {
-    const uint64_t ticket = wait_ticket(generation);
-    generation = generation_of(ticket);
-    finish(work(ticket, thread));
+    generation = wait_job(generation, thread);
+    finish(work(generation, thread));
   }
 }
 
-// The ticket of a job that is newer than `generation`, or any ticket once the pool is stopping.
-uint64_t ThreadPool::wait_ticket(uint32_t generation) {
-  uint64_t ticket = 0;
+// The generation of a job that is newer than `generation`, or any once the pool is stopping.
+uint32_t ThreadPool::wait_job(uint32_t generation, uint32_t thread) {
+  uint32_t newest = 0;
   const auto ready = [&] {
-    ticket = ticket_.load();
-    return generation_of(ticket) != generation || stopping_.load();
+    newest = generation_of(workers_[thread].ticket.load());
+    return newest != generation || stopping_.load();
   };
-  if (spin(ready)) return ticket;
+  if (spin(ready)) return newest;
   pthread_mutex_lock(&mutex_);
   sleepers_.fetch_add(1);
   while (!ready()) pthread_cond_wait(&work_ready_, &mutex_);
   sleepers_.fetch_sub(1);
   pthread_mutex_unlock(&mutex_);
-  return ticket;
+  return newest;
 }
 
 }  // namespace ct

@@ -69,6 +69,7 @@ void copy_delta_state(To* to, const From* from, const DeltaTask& task) {
 
 // S is f32 for the whole segment and rounded once, at its end.
 void run_delta(const DeltaTask& task, bf16* state, void* scratch) {
+  if (task.rows == 1) return run_delta_recurrence(task, state, scratch);
   float* const widened = static_cast<float*>(scratch);
   copy_delta_state(widened, state, task);
   run_delta(task, widened, widened + widened_delta_floats(task.args));

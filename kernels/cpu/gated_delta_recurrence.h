@@ -33,9 +33,9 @@ void prepare_delta_tokens(DeltaTokens& tokens, const DeltaTask& task) {
 
 // Asks for a row's next vectors while these are worked on: rows lie so far apart that processors do
 // not foresee it.
-template <uint32_t vectors>
-inline void prefetch_next(const float* row) {
-  constexpr uint32_t line = 16;  // floats
+template <uint32_t vectors, typename T>
+inline void prefetch_next(const T* row) {
+  constexpr uint32_t line = 64 / sizeof(T);
   for (uint32_t i = 0; i < vectors * lanes; i += line) {
     __builtin_prefetch(row + vectors * lanes + i, 0, 2);
   }
@@ -43,8 +43,8 @@ inline void prefetch_next(const float* row) {
 
 // `vectors` vectors of columns from `column` of the task's: whole ones, but one alone may be cut
 // short to `rest` columns.
-template <uint32_t vectors>
-void recur_columns(const DeltaTokens& tokens, const DeltaTask& task, float* state, uint32_t column,
+template <uint32_t vectors, typename T>
+void recur_columns(const DeltaTokens& tokens, const DeltaTask& task, T* state, uint32_t column,
                    uint32_t rest) {
   const uint32_t n = vectors > 1 ? lanes : rest;
   const uint32_t key_size = task.args.key_size, value_size = task.args.value_size;
@@ -55,7 +55,7 @@ void recur_columns(const DeltaTokens& tokens, const DeltaTask& task, float* stat
     float* const out = task.out(tokens.first + t) + column;
     Vector change[vectors], result[vectors];
     for (uint32_t j = 0; j < vectors; ++j) change[j] = result[j] = Vector{};
-    const float* from = state + column;
+    const T* from = state + column;
     for (uint32_t i = 0; i < key_size; ++i, from += value_size) {
       const Vector k = splat(key[i]);
       for (uint32_t j = 0; j < vectors; ++j) {
@@ -66,7 +66,7 @@ void recur_columns(const DeltaTokens& tokens, const DeltaTask& task, float* stat
     for (uint32_t j = 0; j < vectors; ++j) {
       change[j] = beta * (load_up_to(value + j * lanes, n) - alpha * change[j]);
     }
-    float* to = state + column;
+    T* to = state + column;
     const bool more = column + 2 * vectors * lanes <= task.columns;
     for (uint32_t i = 0; i < key_size; ++i, to += value_size) {
       const Vector k = splat(key[i]), q = splat(query[i]);
@@ -81,8 +81,9 @@ void recur_columns(const DeltaTokens& tokens, const DeltaTask& task, float* stat
   }
 }
 
-// state: the head's first row at the task's first column.
-void run_delta_recurrence(const DeltaTask& task, float* state, void* scratch) {
+// state: the head's first row at the task's first column. In bf16 it is rounded after each token.
+template <typename T>
+void run_delta_recurrence(const DeltaTask& task, T* state, void* scratch) {
   DeltaTokens tokens;
   tokens.stride = padded(task.args.key_size);
   tokens.queries = static_cast<float*>(scratch);

@@ -24,10 +24,9 @@ constexpr uint32_t packed_tile_rows = lanes == 8 ? 3 : 2, packed_tile_blocks = 1
 constexpr uint32_t packed_few_rows = 1, packed_few_blocks = 1;
 #endif
 
-// Weights that are worth a task of their own, for one row of x. Tasks are as large as so many for
-// each thread allow: what is asked for ahead is of use within a task, as the next may be another
-// thread's.
-constexpr uint64_t packed_task_bytes = 64 * 1024, packed_thread_tasks = 16;
+// Weights that are worth a task of their own, for one row of x, and tasks that are enough for a
+// thread: the fewer there are, the longer the last one keeps the others waiting.
+constexpr uint64_t packed_task_bytes = 64 * 1024, packed_thread_tasks = 64;
 
 // What each tile of rows asks for of a later block: where there are several tiles, its share of all
 // of it, and where there is one, so many bytes; the processor sees to the rest.

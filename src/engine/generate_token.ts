@@ -7,8 +7,9 @@ import type { FinishReason } from "../options.ts";
 import type { Sample, SamplerScratch } from "./sampler.ts";
 import { type EngineSession, type GenerateJob, held, MOST_TOKENS } from "./session.ts";
 
-/** A token, and why it is the last one, if it is. */
+/** A token, whether it is the first of its generation, and why it is the last one, if it is. */
 interface GeneratedSample extends Sample {
+  readonly isFirst: boolean;
   readonly finishReason?: FinishReason;
 }
 
@@ -18,14 +19,16 @@ export function generateToken(
   job: GenerateJob,
   scratch: SamplerScratch,
 ): GeneratedSample {
-  const { mask } = job;
-  const sample = job.sampler.sample(scratch, session.logits, session.seen, mask?.allowed);
+  const { mask, isFirst } = job;
+  const chosen = job.sampler.sample(scratch, session.logits, session.seen, mask?.allowed);
+  const sample = { ...chosen, isFirst };
   if (mask && !mask.accept(sample.id)) {
     throw new Error("Cannot go on: no token of the vocabulary fits the grammar");
   }
   session.pending = sample.id;
   session.pendingIsNew = session.seen.add(sample.id);
   session.history.push(sample.id);
+  job.isFirst = false;
   job.remaining--;
   job.credit--;
   if (job.endTokens.has(sample.id) || mask?.complete) return { ...sample, finishReason: "stop" };

@@ -43,6 +43,8 @@ export interface GenerateJob {
   readonly endTokens: ReadonlySet<number>;
   /** Which tokens may come next, where not all may. */
   readonly mask: TokenMask | undefined;
+  /** Whether no token has been chosen yet. */
+  isFirst: boolean;
   /** Tokens that may still be generated. */
   remaining: number;
   /** Tokens that may be generated before the reader asks for more. */
@@ -128,6 +130,7 @@ export function generateJob(
     sampler: new Sampler(request.sampling, session.sampler),
     endTokens: new Set(request.endTokens),
     mask,
+    isFirst: true,
     remaining: request.maxTokens,
     credit: request.credit,
   };

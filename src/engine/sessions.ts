@@ -58,7 +58,6 @@ export class Sessions implements Disposable {
         `All ${this.#pool.slots} sessions are in use; close one, or load with more sessions`,
       );
     }
-    this.#pool.clear(slot);
     const session: EngineSession = {
       id,
       slot,
@@ -81,8 +80,7 @@ export class Sessions implements Disposable {
 
   /** Makes a session as it was when it was opened. */
   clear(session: EngineSession): void {
-    this.#pool.clear(session.slot);
-    for (const table of session.tables) table.clear();
+    this.#pool.clear(session.slot, session.tables);
     session.seen.restore(new Uint32Array(session.seen.words.length));
     session.history.restore(new Int32Array(), 0);
     session.position = 0;
@@ -95,7 +93,7 @@ export class Sessions implements Disposable {
   close(session: EngineSession): void {
     this.#open.delete(session.id);
     session.logits[Symbol.dispose]();
-    this.#pool.clear(session.slot);
+    this.#pool.clear(session.slot, session.tables);
     this.#freeSlots.push(session.slot);
   }
 

@@ -59,6 +59,7 @@ export class PageTable {
   readonly #ranked: Float32Array<ArrayBuffer>;
   #inexactFrom: number | undefined;
   #version = 0;
+  #touched = 0;
 
   constructor(options: PageTableOptions) {
     this.#options = options;
@@ -79,6 +80,11 @@ export class PageTable {
   /** Changes whenever the pages do. */
   get version(): number {
     return this.#version;
+  }
+
+  /** How many pages, from the first on, have ever been held. */
+  get touched(): number {
+    return this.#touched;
   }
 
   /** Most recent pages that are never evicted. */
@@ -105,7 +111,7 @@ export class PageTable {
     if (window > 0) this.#dropBefore(first - window + 1);
     while (this.#free.length < added) this.#evict(first);
     for (let start = covered; start < end; start += PAGE_TOKENS) {
-      this.#held.push({ page: this.#free.pop()!, start, used: end - 1 });
+      this.#take(start, end - 1);
     }
     if (added > 0) this.#version++;
   }
@@ -168,9 +174,7 @@ export class PageTable {
           `${starts.length * PAGE_TOKENS}`,
       );
     }
-    starts.forEach((start, i) => {
-      this.#held.push({ page: this.#free.pop()!, start, used: used[i]! });
-    });
+    starts.forEach((start, i) => this.#take(start, used[i]!));
     this.#inexactFrom = inexactFrom;
   }
 
@@ -179,6 +183,12 @@ export class PageTable {
     for (const { page } of this.#held.splice(0).reverse()) this.#free.push(page);
     this.#inexactFrom = undefined;
     this.#version++;
+  }
+
+  #take(start: number, used: number): void {
+    const page = this.#free.pop()!;
+    this.#held.push({ page, start, used });
+    this.#touched = Math.max(this.#touched, page - this.#options.firstPage + 1);
   }
 
   #dropBefore(lowest: number): void {

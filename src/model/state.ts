@@ -106,24 +106,30 @@ export class StatePool implements Disposable {
     });
   }
 
-  /** Zeroes a slot, so that nothing of one session reaches another. */
-  clear(slot: number): void {
-    const zero = (tensor: Tensor | undefined, rows: number) => {
-      using view = tensor?.rowView(slot * rows, rows);
-      if (view) this.#ops.zero(view);
+  /**
+   * Empties a slot and its page tables: what the session wrote is zeroed, so that nothing of it
+   * reaches another. Pages that it never held are not touched: their memory may not be there yet.
+   */
+  clear(slot: number, tables: readonly PageTable[]): void {
+    const zero = (tensor: Tensor | undefined, first: number, rows: number) => {
+      if (!tensor || rows === 0) return;
+      using view = tensor.rowView(first, rows);
+      this.#ops.zero(view);
     };
-    zero(this.logits, 1);
+    zero(this.logits, slot, 1);
     for (const layer of this.layers) {
       if (layer.kind === "jet") {
-        zero(layer.recurrent, 1);
-        zero(layer.convolution, 1);
+        zero(layer.recurrent, slot, 1);
+        zero(layer.convolution, slot, 1);
       } else {
-        const pages = this.pages[layer.kind];
-        zero(layer.keys, pages * PAGE_TOKENS);
-        zero(layer.values, pages * PAGE_TOKENS);
-        zero(layer.bounds, pages);
+        const first = slot * this.pages[layer.kind];
+        const { touched } = tables[layer.table]!;
+        zero(layer.keys, first * PAGE_TOKENS, touched * PAGE_TOKENS);
+        zero(layer.values, first * PAGE_TOKENS, touched * PAGE_TOKENS);
+        zero(layer.bounds, first, touched);
       }
     }
+    for (const table of tables) table.clear();
   }
 
   [Symbol.dispose](): void {

@@ -70,9 +70,9 @@ export async function calibrate(
   const sizes = { maxRows: PIECE, maxSegment: PIECE, attentionRead: Infinity };
   using batch = new BatchBuffers(ops, pool, sizes);
   using model = new JetNemotron(ops, config, weights, pool, { maxRows: PIECE, deltaChunk: PIECE });
+  const tables = pool.pageTables(0, WINDOW);
   for (const window of windows) {
-    pool.clear(0);
-    const tables = pool.pageTables(0, WINDOW);
+    pool.clear(0, tables);
     for (let position = 0; position < window.length; position += PIECE) {
       const tokens = window.slice(position, position + PIECE);
       // The head's product is not needed, only what it would be of.
