@@ -9,7 +9,7 @@ CONSTANT uint32_t delta_most_warps = delta_most_keys / delta_warp_keys;
 static_assert(CT_DELTA_CHUNK_COLUMNS == matrix_outputs, "the columns are the rows of a product");
 
 // Where a thread stands, and the first of its columns.
-struct DeltaPlace {
+struct DeltaChunkPlace {
   uint32_t lane, warp, warps, column;
 };
 
@@ -47,14 +47,14 @@ DEVICE DeltaMatrices delta_matrices(SIZES(GatedDeltaSizes) sizes, DeltaSegment s
 }
 
 // Where a lane's values and outputs of a chunk begin, and where element i is from there.
-DEVICE uint64_t delta_value_place(uint64_t stride, uint32_t first, DeltaPlace place) {
+DEVICE uint64_t delta_value_place(uint64_t stride, uint32_t first, DeltaChunkPlace place) {
   return (first + tile_column(place.lane, 0)) * stride + place.column + tile_row(place.lane, 0);
 }
 DEVICE uint64_t delta_value_step(uint64_t stride, uint32_t i) {
   return (i / 4 * matrix_rows + i % 2) * stride + i % 4 / 2 * 8;
 }
 DEVICE bool delta_has_value(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint32_t first,
-                            uint32_t i, DeltaPlace place) {
+                            uint32_t i, DeltaChunkPlace place) {
   const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
   return token < lesser(sizes.chunk, segment.end - first) &&
          place.column + tile_row(place.lane, i % 4) < sizes.value_size;
@@ -67,7 +67,7 @@ struct DeltaNext {
 };
 
 DEVICE DeltaNext delta_next(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, DeltaMatrices in,
-                            uint32_t first, DeltaPlace place) {
+                            uint32_t first, DeltaChunkPlace place) {
   DeltaNext next = {};
   if (first >= segment.end) return next;
   next.keys = delta_right(in.keys, delta_chunk, 0, false, place.lane);
@@ -81,7 +81,7 @@ DEVICE DeltaNext delta_next(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, 
 }
 
 // The sums of all warps' keys are added up by whoever needs them, always in the same order.
-DEVICE void delta_share(SHARED_POINTER(float) partials, DeltaTiles sums, DeltaPlace place) {
+DEVICE void delta_share(SHARED_POINTER(float) partials, DeltaTiles sums, DeltaChunkPlace place) {
   UNROLL
   for (uint32_t i = 0; i < delta_tile_sums; ++i) {
     const uint32_t to = (place.warp * delta_tile_sums + i) * warp_size + place.lane;
@@ -90,12 +90,12 @@ DEVICE void delta_share(SHARED_POINTER(float) partials, DeltaTiles sums, DeltaPl
 }
 
 // A tile of tokens is one warp's to write.
-DEVICE bool delta_writes(uint32_t tile, DeltaPlace place) {
+DEVICE bool delta_writes(uint32_t tile, DeltaChunkPlace place) {
   return tile % place.warps == place.warp;
 }
 
 DEVICE DeltaTiles delta_shared_sums(SHARED_POINTER(float) partials, bool to_write,
-                                    DeltaPlace place) {
+                                    DeltaChunkPlace place) {
   DeltaTiles sums = {};
   for (uint32_t warp = 0; warp < place.warps; ++warp) {
     UNROLL
@@ -110,7 +110,7 @@ DEVICE DeltaTiles delta_shared_sums(SHARED_POINTER(float) partials, bool to_writ
 
 // beta (v - e^g S^T k) of each token.
 DEVICE DeltaTiles delta_targets(DeltaTiles values, GLOBAL(const float) rates,
-                                SHARED_POINTER(float) partials, DeltaPlace place) {
+                                SHARED_POINTER(float) partials, DeltaChunkPlace place) {
   const DeltaTiles known = delta_shared_sums(partials, false, place);
   UNROLL
   for (uint32_t i = 0; i < delta_tile_sums; ++i) {
@@ -122,7 +122,7 @@ DEVICE DeltaTiles delta_targets(DeltaTiles values, GLOBAL(const float) rates,
 }
 
 // What the updates add to the outputs of the warp's tiles.
-DEVICE DeltaTiles delta_read(DeltaLeft updates, GLOBAL(const uint4) read, DeltaPlace place) {
+DEVICE DeltaTiles delta_added(DeltaLeft updates, GLOBAL(const uint4) read, DeltaChunkPlace place) {
   DeltaTiles sums = {};
   UNROLL
   for (uint32_t n = 0; n < delta_tiles; ++n) {
@@ -139,9 +139,9 @@ DEVICE DeltaTiles delta_read(DeltaLeft updates, GLOBAL(const uint4) read, DeltaP
   return sums;
 }
 
-DEVICE void delta_write(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint32_t first,
+DEVICE void delta_write_chunk(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint32_t first,
                         DeltaTiles added, GLOBAL(const float) rates,
-                        SHARED_POINTER(float) partials, DeltaPlace place) {
+                        SHARED_POINTER(float) partials, DeltaChunkPlace place) {
   const DeltaTiles known = delta_shared_sums(partials, true, place);
   GLOBAL(float) out = segment.out + delta_value_place(sizes.out_stride, first, place);
   UNROLL
@@ -157,7 +157,7 @@ DEVICE void delta_write(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint
 // The block's columns of the state after its segment.
 DEVICE DeltaTiles delta_run_chunks(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment,
                                    DeltaTiles state, SHARED_POINTER(float) partials,
-                                   DeltaPlace place) {
+                                   DeltaChunkPlace place) {
   const uint32_t lane = place.lane, keys = delta_padded_keys(sizes.key_size);
   uint32_t number = segment.number;
   DeltaMatrices in = delta_matrices(sizes, segment, number, place.warp);
@@ -193,9 +193,9 @@ DEVICE DeltaTiles delta_run_chunks(SIZES(GatedDeltaSizes) sizes, DeltaSegment se
       state.at[i / 4].at[i % 4] =
           multiply_add(decay, state.at[i / 4].at[i % 4], changes.at[i / 4].at[i % 4]);
     }
-    const DeltaTiles added = scaled_down(delta_read(known, in.read, place), target_scales);
+    const DeltaTiles added = scaled_down(delta_added(known, in.read, place), target_scales);
     barrier();
-    delta_write(sizes, segment, first, added, in.rates, partials, place);
+    delta_write_chunk(sizes, segment, first, added, in.rates, partials, place);
     barrier();  // the sums of queries may still be read
     in = in_next;
   }
@@ -209,7 +209,7 @@ struct DeltaStatePlace {
 };
 
 DEVICE DeltaStatePlace delta_state_place(SIZES(GatedDeltaSizes) sizes, uint32_t i,
-                                         DeltaPlace place) {
+                                         DeltaChunkPlace place) {
   const uint32_t column = place.column + tile_row(place.lane, i % 4);
   const uint32_t row =
       place.warp * delta_warp_keys + i / 4 * matrix_rows + tile_column(place.lane, i % 4);
@@ -221,7 +221,7 @@ DEVICE DeltaStatePlace delta_state_place(SIZES(GatedDeltaSizes) sizes, uint32_t 
 template <typename T>
 DEVICE void delta_run_segment(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment,
                               GLOBAL(T) outside, SHARED_POINTER(float) partials,
-                              DeltaPlace place) {
+                              DeltaChunkPlace place) {
   DeltaTiles state = {};
   UNROLL
   for (uint32_t i = 0; i < delta_tile_sums; ++i) {
@@ -248,9 +248,9 @@ DEVICE void delta_run_segment(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment
     const uint64_t columns = uint64_t(head) * sizes.value_size;                                 \
     const DeltaSegment segment = {out + columns, v + columns, vectors, pairs, rates, head,      \
                                   begin, end, delta_first_number(sizes, segments, index)};      \
-    const DeltaPlace place = {THREAD % warp_size, THREAD / warp_size,                           \
-                              delta_padded_keys(sizes.key_size) / delta_warp_keys,              \
-                              BLOCK_Z * matrix_outputs};                                        \
+    const uint32_t warps = delta_padded_keys(sizes.key_size) / delta_warp_keys;                 \
+    const DeltaChunkPlace place = {THREAD % warp_size, THREAD / warp_size, warps,               \
+                                   BLOCK_Z * matrix_outputs};                                   \
     const uint64_t first =                                                                      \
         uint32_t(slots[index]) * sizes.state_stride + columns * sizes.key_size;                 \
     delta_run_segment<T>(sizes, segment, state + first, partials, place);                       \

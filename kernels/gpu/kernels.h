@@ -3,6 +3,7 @@
 #include "numbers.h"
 #include "packed_weights.h"
 #include "sizes.h"
+#include "split_products.h"
 #include "turns.h"
 
 #include "attention.h"

@@ -13,15 +13,6 @@ struct MatrixSums {
   float at[4];  // sum i of a lane stands in output tile_row() and row tile_column()
 };
 
-DEVICE uint4 four_words(uint32_t x, uint32_t y, uint32_t z, uint32_t w) {
-  uint4 words;
-  words.x = x;
-  words.y = y;
-  words.z = z;
-  words.w = w;
-  return words;
-}
-
 DEVICE float lower_half(uint32_t pair) { return float_of(pair << 16); }
 DEVICE float upper_half(uint32_t pair) { return float_of(pair & 0xffff0000u); }
 

@@ -16,6 +16,15 @@ DEVICE float infinity() { return float_of(0x7f800000u); }
 DEVICE float greater(float x, float y) { return x > y || y != y ? x : y; }
 DEVICE uint32_t lesser(uint32_t x, uint32_t y) { return x < y ? x : y; }
 
+DEVICE uint4 four_words(uint32_t x, uint32_t y, uint32_t z, uint32_t w) {
+  uint4 words;
+  words.x = x;
+  words.y = y;
+  words.z = z;
+  words.w = w;
+  return words;
+}
+
 DEVICE uint32_t word_of(uint4 words, uint32_t i) {
   return i < 2 ? (i ? words.y : words.x) : i == 2 ? words.z : words.w;
 }

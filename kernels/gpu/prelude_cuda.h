@@ -80,7 +80,6 @@ DEVICE float upper_f16(uint32_t pair) {
 }
 
 #include "matrix_products.h"
-#include "split_products.h"
 #include "tile_products.h"
 
 // sums + the products of 32 bytes of each row, as plain_tile_products(); of all lanes of a warp.

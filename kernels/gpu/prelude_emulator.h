@@ -102,7 +102,6 @@ inline float lower_f16(uint32_t pair) { return f16_of(pair); }
 inline float upper_f16(uint32_t pair) { return f16_of(pair >> 16); }
 
 #include "matrix_products.h"
-#include "split_products.h"
 #include "tile_products.h"
 
 // Fails where lanes of the warp are missing.

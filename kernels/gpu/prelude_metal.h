@@ -64,7 +64,6 @@ DEVICE float lower_f16(uint32_t pair) { return float(as_type<half2>(pair).x); }
 DEVICE float upper_f16(uint32_t pair) { return float(as_type<half2>(pair).y); }
 
 #include "matrix_products.h"
-#include "split_products.h"
 #include "tile_products.h"
 
 DEVICE TileSums tile_products(TileSums sums, SHARED_POINTER(uint32_t) x, SHARED_POINTER(uint32_t) y,
