@@ -149,6 +149,7 @@ function chunked(): OperatorCase[] {
     delta("", { heads: 2, key: 33, value: 31, lengths: [50], chunk: 17 }),
     delta("", { heads: 2, key: 127, value: 32, lengths: [100], chunk: 64 }),
     delta("", { heads: 2, key: 96, value: 256, lengths: [150], chunk: 64 }),
+    delta("", { heads: 1, key: 256, value: 20, lengths: [70], chunk: 32 }),
     delta("", { lengths: [17, 0, 1, 40, 8, 9], chunk: 16 }),
     delta("", { lengths: [65, 3, 130], chunk: 64 }),
     delta("saturated gates", {
