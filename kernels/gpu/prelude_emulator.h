@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "../emulator/f16.h"
 #include "../emulator/pointers.h"
 
 #define KERNEL(name, Sizes, ...)                                                           \
@@ -86,20 +87,10 @@ inline uint32_t lane_at(uint32_t row, uint32_t part) {
 }
 
 inline uint32_t f16_pair(float lower, float upper) {
-  const _Float16 pair[] = {_Float16(lower), _Float16(upper)};
-  uint32_t bits;
-  memcpy(&bits, pair, sizeof bits);
-  return bits;
+  return ct::f16_bits(lower) | uint32_t(ct::f16_bits(upper)) << 16;
 }
-
-inline float f16_of(uint32_t bits) {
-  const uint16_t lower = uint16_t(bits);
-  _Float16 x;
-  memcpy(&x, &lower, sizeof x);
-  return float(x);
-}
-inline float lower_f16(uint32_t pair) { return f16_of(pair); }
-inline float upper_f16(uint32_t pair) { return f16_of(pair >> 16); }
+inline float lower_f16(uint32_t pair) { return ct::f16_value(uint16_t(pair)); }
+inline float upper_f16(uint32_t pair) { return ct::f16_value(uint16_t(pair >> 16)); }
 
 #include "matrix_products.h"
 #include "tile_products.h"
