@@ -29,7 +29,7 @@ struct SplitScale {
 
 DEVICE SplitScale split_scale(float most) {
   const uint32_t bits = bits_of(most) >> 23;
-  const uint32_t exponent = bits < 32 ? 32 : bits > 253 ? 253 : bits;
+  const uint32_t exponent = bits < 32 ? 32 : bits > 253 ? 253 : bits;  // most < 2^(exponent - 126)
   SplitScale scale;
   scale.up = float_of((263 - exponent) << 23);
   scale.down = float_of((exponent - 9) << 23) / split_unit;
