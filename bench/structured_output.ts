@@ -42,7 +42,7 @@ const schemas: Record<string, object> = {
 };
 console.log(`${tokenizer.size} tokens`);
 const vocabulary = { tokens: tokenizer.vocabulary(tokenizer.size), endTokens };
-const masks = await timed("load", () => TokenMasks.load(vocabulary));
+const masks = await timed("load", () => TokenMasks.load(vocabulary, 600_000));
 for (const [name, schema] of Object.entries(schemas)) {
   await timed(`${name}: compile`, () => masks.compile(0, Grammar.json(schema).text));
   const memory = maskMemory(tokenizer.size);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import project from "../deno.json" with { type: "json" };
 import { commandHelp, flag, parseArguments } from "./cli/arguments.ts";
 import { benchCommand } from "./cli/bench.ts";
 import { chatCommand } from "./cli/chat.ts";
@@ -35,6 +36,10 @@ export async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === "--help" || name === "-h" || name === "help") {
     console.log(help());
+    return 0;
+  }
+  if (name === "--version") {
+    console.log(`contrail ${project.version}`);
     return 0;
   }
   const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -74,7 +79,7 @@ function help(): string {
     ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
     "",
     'Example: contrail generate "Once upon a time"',
-    "See contrail COMMAND --help for a command's options.",
+    "See contrail COMMAND --help for a command's options; contrail --version tells the version.",
   ].join("\n");
 }
 

@@ -69,6 +69,7 @@ Deno.test("readKeys() names the line that is wrong", async () => {
     await Deno.writeTextFile(path, `${JSON.stringify(key)}\n${line}\n`);
     await assertRejects(() => readKeys(path), Error, words);
   }
+  await assertRejects(() => readKeys(folder.path), Error, `Cannot read the keys in ${folder.path}`);
 });
 
 Deno.test("createServer() lets in who has a key with the scope of the route", async () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { command, contrail, listening, Output, server } from "./cli.ts";
+import { command, contrail, contrailWith, listening, Output, server } from "./cli.ts";
 import { FABLE, GREEDY_IDS, GREEDY_TEXT, PROMPT_IDS } from "./fable.ts";
 import { type Json, post } from "./http.ts";
 
@@ -30,6 +30,32 @@ Deno.test("contrail generate takes the prompt from each place and gives JSON", a
     assertEquals([result.prompt_tokens, result.generated_tokens], [5, 8]);
     assert(result.generated_tokens_per_second > 0);
   }
+});
+
+Deno.test("contrail generate takes numbers below 0", async () => {
+  const args = ["--presence-penalty", "-0.5", "--max-tokens", "1", PROMPT];
+  const { code, stderr } = await contrail(["generate", ...args]);
+  assertEquals(code, 0, stderr);
+});
+
+Deno.test("contrail generate refuses what it cannot read or save before it begins", async () => {
+  const path = `${await Deno.makeTempDir()}/absent/story`;
+  const args = ["generate", "--save", path, PROMPT];
+  const { code, stdout, stderr } = await contrailWith(["--allow-write"], args);
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, `Cannot write the session to ${path}`);
+  await using process = command("generate", ["generate", "-"], "piped").spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new Uint8Array([0x61, 0xff]));
+  await writer.close();
+  const { code: status, stderr: told } = await process.output();
+  assertEquals(status, 2);
+  assertStringIncludes(new TextDecoder().decode(told), "Standard input is no text in UTF-8");
+});
+
+Deno.test("contrail tells its version", async () => {
+  const { code, stdout } = await contrail(["--version"]);
+  assertEquals([code, /^contrail \d+\.\d+\.\d+\n$/.test(stdout)], [0, true]);
 });
 
 Deno.test("contrail info tells what was loaded", async () => {
@@ -66,6 +92,7 @@ Deno.test("contrail tells wrong usage with status 2", async () => {
     [["generate", "--temperature", "hot", "x"], '--temperature is "hot"'],
     [["generate", "--top-p=2", "x"], "from 0 to 1"],
     [["generate", "--max-tokens", "0", "x"], "1 or more"],
+    [["generate", "--seed", "-1", "x"], "--seed is -1: pass a whole number, 0 or more"],
     [["generate", "--weights", "q1", "x"], "auto, f32, bf16"],
     [["generate", "--token-ids", "1,x"], "whole numbers"],
     [["generate", "--model", "a", "--random", "b", "x"], "pass one of them"],

@@ -161,6 +161,7 @@ Deno.test("contrail eval says what is missing or not there", async () => {
     [["eval", "--text", CARD, "--drift", "5"], "--against", 2],
     [["eval", CARD], "--text", 2],
     [["eval", "--text", `${FABLE}/none.txt`], "none.txt", 1],
+    [["eval", "--text", `${FABLE}/model.safetensors`], "it is no text in UTF-8", 1],
   ];
   for (const [args, words, status] of wrong) {
     const result = await contrail(args);

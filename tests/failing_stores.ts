@@ -25,8 +25,9 @@ export class Connection implements SnapshotStore {
     await this.#store.put(...args);
   }
 
-  delete(...args: Parameters<SnapshotStore["delete"]>) {
-    return this.#store.delete(...args);
+  async delete(...args: Parameters<SnapshotStore["delete"]>) {
+    if (this.fails) throw new StoreError("failed", "The store is away");
+    return await this.#store.delete(...args);
   }
 
   list(prefix?: string) {

@@ -48,7 +48,7 @@ const REFUSED: readonly [schema: unknown, words: string][] = [
   [{ type: "array", minItems: 2, maxItems: 1 }, '"/minItems"'],
   [{ type: "array", prefixItems: [{}], items: false, minItems: 2 }, '"/minItems"'],
   [{ type: "integer", minimum: 1.2, maximum: 1.8 }, "no whole number"],
-  [{ type: "number", minimum: 2, maximum: 1 }, "no number lies"],
+  [{ type: "number", minimum: 2, maximum: 1 }, "no number of at most 15 digits lies"],
   [{ type: "number", minimum: 1e-30 }, "too many digits"],
   [{ type: "number", minimum: "0" }, '"/minimum" is wrong: pass one as a number'],
   [{ enum: [] }, '"/enum" is wrong'],
@@ -77,7 +77,7 @@ const REFUSED: readonly [schema: unknown, words: string][] = [
 Deno.test("Grammar.json() names what of a schema it cannot keep", () => {
   for (const [schema, words] of REFUSED) {
     const error = assertThrows(() => Grammar.json(schema), JSON.stringify(schema).slice(0, 99));
-    assert(error instanceof TypeError || error instanceof RangeError);
+    assert(error instanceof TypeError);
     assertStringIncludes(error.message, words);
   }
 });

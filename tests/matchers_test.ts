@@ -5,6 +5,7 @@ import type { GenerateOptions } from "../src/options.ts";
 import type { Runtime } from "../src/runtime.ts";
 import { SessionError } from "../src/session_error.ts";
 import { loadFable } from "./fable.ts";
+import { runModule } from "./modules.ts";
 import { generate } from "./schemas.ts";
 
 /** A schema that takes long to compile; one of its own for each name. */
@@ -92,8 +93,29 @@ Deno.test("Matchers replaces a Worker that compiles for too long", async () => {
 const BAD: readonly [grammar: string, words: string][] = [
   ['root ::= "a', "line 1, column 12: Expect"],
   ['root ::= "a"\nx ::= y', 'line 2, column 8: Rule "y" is not defined'],
-  ['root ::= a\na ::= b\nb ::= a | "x"', "The grammar cannot be compiled"],
+  ['root ::= a\na ::= b\nb ::= a | "x"', "it is too much for the matcher"],
+  ['root ::= ("")* "a"', "it is too much for the matcher"],
 ];
+
+/** Leaves one Worker asleep, and has another compile for longer than it may. */
+const LEAVES = `
+  import { Grammar } from "./src/grammar/grammar.ts";
+  import { Matchers } from "./src/grammar/matchers.ts";
+  const vocabulary = { tokens: ["a", "b", ""], endTokens: [2] };
+  const bell = new Int32Array(new SharedArrayBuffer(4));
+  const matchers = new Matchers(() => vocabulary, bell, { mostMs: 1000 });
+  const grammar = Grammar.regex("(((a{0,99}){0,99}){0,99}){0,99}");
+  await matchers.open('root ::= "a"');
+  await matchers.open(grammar.text).catch(({ message }) => console.log(message));
+  matchers.stop();
+`;
+
+Deno.test("Matchers lets the process end, whatever its Workers do", async () => {
+  assertEquals(
+    await runModule(LEAVES),
+    "The grammar cannot be compiled: compiling takes more than 1 s\n",
+  );
+});
 
 Deno.test("Matchers gives up waiting when the signal is aborted", async () => {
   const matchers = new Matchers(() => VOCABULARY, new Int32Array(new SharedArrayBuffer(4)));

@@ -78,6 +78,9 @@ Deno.test("contrail eval --choices prints scores, as text and as JSON", async ()
     const { acc, acc_norm, questions } = JSON.parse(stdout);
     assertEquals([acc, acc_norm, questions], [1, 2 / 3, 3]);
     assertStringIncludes((await contrail(args)).stdout, "acc 1.0000 ± 0.0000, acc_norm 0.6667");
+    Deno.writeTextFileSync(path, JSON.stringify(QUESTIONS[0]));
+    const one = await contrail(args);
+    assertStringIncludes(one.stdout, "1 question\nacc 1.0000, acc_norm");
     const both = await contrail([...args, "--text", path]);
     assertEquals([both.code, both.stdout], [2, ""]);
     assertStringIncludes(both.stderr, "--choices and --text");

@@ -241,6 +241,9 @@ Deno.test("quantize() refuses what it cannot read and where it cannot write", as
     await assertRefused(() => quantize(done, `${folder}/x`, options), folder, "quantized already");
     await assertRefused(() => quantize(`${folder}/no`, `${folder}/x`, options), folder, "no such");
     await assertRefused(() => quantize(FABLE, `${folder}/no/x`, options), folder, "No such file");
+    const calibrated = { ...options, calibrate: `${folder}/no` };
+    const read = `Cannot read ${folder}/no`;
+    await assertRefused(() => quantize(FABLE, `${folder}/x`, calibrated), folder, read);
     Deno.mkdirSync(`${folder}/y.partial`);
     await assertRefused(() => quantize(FABLE, `${folder}/y`, options), folder, "in the way");
     Deno.mkdirSync(`${folder}/z.partial`);

@@ -178,6 +178,29 @@ Deno.test("POST /v1/sessions keeps no session that the store cannot count", asyn
   assertEquals((await ask(app, SESSIONS, { id: "a" })).id, "a");
 });
 
+/** A store in which all was done an hour ago. */
+class OldStore extends MemoryStore {
+  override async *list(prefix?: string): ReturnType<MemoryStore["list"]> {
+    for await (const entry of super.list(prefix)) {
+      yield { ...entry, usedAt: entry.usedAt - 3_600_000 };
+    }
+  }
+}
+
+Deno.test("POST /v1/sessions counts no session that is not there any more", async () => {
+  for (const [store, counted] of [[new MemoryStore(), true], [new OldStore(), false]] as const) {
+    await using runtime = await loadFable({ sessions: 1, store });
+    const app = createServer(runtime, { sessionsPerKey: 1 });
+    await begun(app, "a");
+    const refused = await app.request(SESSIONS, post({ id: "b" }));
+    assertEquals(await refusal(refused), "429 too_many_sessions");
+    // As where its server dies before it is in the store.
+    await runtime.deleteSession("a");
+    const { status } = await app.request(SESSIONS, post({ id: "b" }));
+    assertEquals(status, counted ? 429 : 200);
+  }
+});
+
 Deno.test("two servers go on with one session in turns", async () => {
   await using store = new MemoryStore();
   await using one = await loadFable({ sessions: 1, store });

@@ -82,7 +82,7 @@ const REFUSED: readonly [type: z.ZodType, words: string][] = [
   [z.int().positive().multipleOf(5), '"/multipleOf" cannot be kept: more than 256'],
   [
     z.xor([z.object({ a: z.literal(1).optional() }), z.object({ a: z.literal(2).optional() })]),
-    '"/oneOf" is wrong: pass one with schemas of different types, or of objects',
+    '"/oneOf" is wrong: pass one with schemas of different types or listed values, or of objects',
   ],
 ];
 

@@ -140,7 +140,7 @@ uint32_t ThreadPool::share_begin(uint32_t thread) const {
   return uint32_t(uint64_t{job_.tasks} * thread / threads_);
 }
 
-// Runs tasks of the job until none is left, those of the thread's own share first; returns how many.
+// Runs tasks of the job until none is left, those of the own share first; returns how many.
 uint32_t ThreadPool::work(uint32_t generation, uint32_t thread) {
   uint32_t count = 0;
   for (uint32_t i = 0; i < threads_; ++i) {

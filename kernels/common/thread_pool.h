@@ -50,9 +50,9 @@ class ThreadPool {
     ThreadPool* pool;
     uint32_t thread;
     pthread_t handle;
-    // Generation of the job in the upper half, tasks of the share that are not yet handed out in the
-    // lower. Whoever takes a task by counting down holds the job open until it is finished, so job_
-    // cannot change under it.
+    // Generation of the job in the upper half, tasks of the share that are not handed out yet in
+    // the lower. Whoever takes a task by counting down holds the job open until it is finished, so
+    // job_ cannot change under it.
     std::atomic<uint64_t> ticket;
   };
 

@@ -22,12 +22,32 @@ export function parseArguments(command: Command, args: readonly string[]): Comma
     ]),
   );
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      args: withNegativeNumbers(args, (name) => options[name]?.type === "string"),
+      options,
+      allowPositionals: true,
+    });
     return { values: values as CommandArguments["values"], positionals };
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw new UsageError(error.message.split("\n")[0]!.split(". ")[0]!);
   }
+}
+
+/** `--name -1` as `--name=-1`: the parser takes whatever begins with a dash for an option. */
+function withNegativeNumbers(
+  args: readonly string[],
+  takesValue: (name: string) => boolean,
+): string[] {
+  const end = args.indexOf("--");
+  const joined: string[] = [];
+  for (const [i, arg] of args.entries()) {
+    const before = joined.at(-1);
+    const isValue = /^-\.?\d/.test(arg) && before?.startsWith("--") && takesValue(before.slice(2));
+    if (isValue && (end < 0 || i < end)) joined[joined.length - 1] = `${before}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 /** The help of one command. */

@@ -35,8 +35,11 @@ export async function evaluateChoices(args: CommandArguments, path: string): Pro
   };
   if (flag(args, "json")) console.log(JSON.stringify(facts, undefined, 2));
   else {
-    const share = (value: number, error: number) => `${value.toFixed(4)} ± ${error.toFixed(4)}`;
-    console.log(`${facts.model} (${facts.weights}): ${questions.length} questions`);
+    const share = (value: number, error: number) =>
+      // One question has no spread.
+      value.toFixed(4) + (Number.isNaN(error) ? "" : ` ± ${error.toFixed(4)}`);
+    const count = `${questions.length} ${questions.length === 1 ? "question" : "questions"}`;
+    console.log(`${facts.model} (${facts.weights}): ${count}`);
     console.log(`acc ${share(acc, accError)}, acc_norm ${share(accNorm, accNormError)}`);
   }
   return 0;

@@ -6,7 +6,7 @@
 import type { FinishReason, GeneratedToken } from "../options.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Session } from "../session.ts";
-import { writeFileAtomically } from "../store/write_file.ts";
+import { AtomicFile, writeFileAtomically } from "../store/write_file.ts";
 import { flag, text, wholes } from "./arguments.ts";
 import { type Command, type CommandArguments, UsageError } from "./command.ts";
 import { loadModel, MODEL_OPTIONS, PROFILE_OPTION } from "./model_options.ts";
@@ -57,6 +57,7 @@ interface Outcome {
 async function generate(args: CommandArguments): Promise<number> {
   const options = { maxTokens: DEFAULT_MAX_TOKENS, ...samplingOptions(args) };
   const saved = await readSaved(args);
+  expectSavable(text(args, "save"));
   const prompt = await promptOf(args, saved !== undefined);
   const asJson = flag(args, "json");
   await using runtime = await loadModel(args, { sessions: 1 });
@@ -124,6 +125,16 @@ async function readSaved(args: CommandArguments): Promise<Uint8Array | undefined
   }
 }
 
+/** A place that cannot be written shows before anything is generated. */
+function expectSavable(path: string | undefined): void {
+  if (path === undefined) return;
+  try {
+    new AtomicFile(path)[Symbol.dispose]();
+  } catch (error) {
+    throw new Error(`Cannot write the session to ${path}: ${(error as Error).message}`);
+  }
+}
+
 /** Writes the session where `--save` says, once it has generated anything. */
 async function save(args: CommandArguments, session: Session, { ids }: Outcome): Promise<void> {
   const path = text(args, "save");
@@ -152,9 +163,17 @@ async function promptOf(args: CommandArguments, optional: boolean): Promise<stri
   }
   if (ids !== undefined) return ids;
   if (words !== "-") return (prompt ?? words)!;
-  const piped = (await new Response(Deno.stdin.readable).text()).replace(/\n$/, "");
+  const piped = utf8(await new Response(Deno.stdin.readable).bytes()).replace(/\n$/, "");
   if (piped === "") throw new UsageError("Standard input is empty: pipe the prompt into it");
   return piped;
+}
+
+function utf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError("Standard input is no text in UTF-8: convert it");
+  }
 }
 
 function report(

@@ -17,8 +17,8 @@ export const STORE_OPTIONS: Readonly<Record<string, OptionHelp>> = {
   store: {
     type: "string",
     value: "STORE",
-    help: "where sessions, responses and states of prompts are kept: memory, sqlite:PATH, " +
-      "redis://HOST:PORT or none (default: $CONTRAIL_STORE, or memory)",
+    help: "for sessions, responses and states: memory, sqlite:PATH, redis://HOST:PORT or none " +
+      "(default: $CONTRAIL_STORE, or memory)",
   },
   "store-bytes": {
     type: "string",

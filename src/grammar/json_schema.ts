@@ -96,7 +96,9 @@ export class SchemaGrammar {
     if (kind === "allOf" && choices.length > 1) throw fields.error(kind, "with one schema only");
     fields.allow([kind]);
     if (kind === "$ref") return this.#reference(fields, owner);
-    if (kind === "oneOf") expectDistinct(fields, choices);
+    if (kind === "oneOf") {
+      expectDistinct(fields, choices, (schema) => this.#references.resolved(schema));
+    }
     return oneOf(choices.map((choice, i) => this.#value(choice, `${path}/${kind}/${i}`, owner)));
   }
 
@@ -130,7 +132,7 @@ export class SchemaGrammar {
       case "integer": {
         const bounds = fields.numbers(NUMBERS);
         const expression = type === "number" ? number : integer;
-        const named = fields.has("multipleOf") ? "multipleOf" : "type";
+        const named = NUMBERS.findLast((name) => fields.has(name)) ?? "type";
         return fields.within(named, () => expression(this.#rules, bounds));
       }
       case "boolean":
@@ -257,7 +259,8 @@ export class SchemaGrammar {
   }
 
   /** The items that a list of different ones is of, where they are few and easy to compare. */
-  #distinctItems(schema: unknown, path: string): string[] {
+  #distinctItems(given: unknown, path: string): string[] {
+    const schema = this.#references.resolved(given);
     if (!Object.hasOwn(Object(schema), "enum")) return [];
     const values = this.#listed(new SchemaFields(schema, path), "enum");
     if (values.some((value) => typeof value === "object" && value !== null)) return [];
@@ -269,12 +272,14 @@ export class SchemaGrammar {
 
   /** Values that are listed; those of other types than the schema's are none of them. */
   #listed(fields: SchemaFields, kind: "const" | "enum"): unknown[] {
-    fields.allow([kind, "type"]);
+    fields.allow(["const", "enum", "type"]);
     const type = fields.raw("type");
     const types = Array.isArray(type) ? type : [type];
+    const both = fields.has("const") && fields.has("enum") ? fields.list("enum") : undefined;
     const listed = kind === "const" ? [fields.raw(kind)] : fields.list(kind);
     const values = listed.filter((value) =>
-      type === undefined || types.some((type) => isOfType(value, type))
+      (type === undefined || types.some((type) => isOfType(value, type))) &&
+      (both?.includes(value) ?? true)
     );
     if (values.length === 0) throw fields.error(kind, "with a value of its type");
     return values;

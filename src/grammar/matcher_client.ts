@@ -56,6 +56,7 @@ export class MatcherClient {
       bell: this.#bell,
       engineBell: engineBell.buffer as SharedArrayBuffer,
       vocabulary,
+      mostMs,
     };
     this.#worker.postMessage(start, [port2]);
     // Whoever does not wait for this need not hear of its failure.
@@ -102,9 +103,10 @@ export class MatcherClient {
   /** Ends the Worker. Generations that it matches fail. */
   fail(message: string): void {
     if (this.#failure) return;
+    // One that sleeps hears nothing else, and would keep the process from its end.
+    this.#send({ type: "stop" });
     this.#failure = new Error(message);
     this.#worker.terminate();
-    this.#port.close();
     for (const memory of this.#open.values()) new MaskWriter(memory).abandon();
     ring(this.#engineBell);
     for (const { reject } of [this.#ready, ...this.#awaited.values()]) reject(this.#failure);

@@ -70,7 +70,9 @@ export class Matchers {
    */
   async open(grammar: string, signal?: AbortSignal): Promise<MaskShare & Disposable> {
     this.#expectRunning();
-    const opened = this.#find(grammar).place.then(({ matcher, number }) => matcher.open(number));
+    const opened = this.#find(grammar).place.then(({ matcher, number }) =>
+      matcher.open(number).catch(refuse)
+    );
     if (!signal) return await opened;
     const aborted = Promise.withResolvers<never>();
     const abort = () => aborted.reject(signal.reason);

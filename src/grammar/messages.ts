@@ -21,6 +21,8 @@ export interface MatcherStart {
   /** The engine's, to be rung after each answer. */
   readonly engineBell: SharedArrayBuffer;
   readonly vocabulary: Vocabulary;
+  /** Milliseconds that compiling a grammar may take. */
+  readonly mostMs: number;
 }
 
 /** Commands to the Worker. Grammars and masks are numbered by the sender. */
@@ -33,7 +35,8 @@ export type MatcherCommand =
     readonly grammar: number;
     readonly memory: SharedArrayBuffer;
   }
-  | { readonly type: "close"; readonly mask: number };
+  | { readonly type: "close"; readonly mask: number }
+  | { readonly type: "stop" };
 
 /** Messages from the Worker. */
 export type MatcherEvent =

@@ -42,7 +42,7 @@ export function integer(rules: Rules, bounds: NumberBounds): string {
   const [low, high] = wholeBounds(bounds);
   const least = Math.max(low, -LARGEST);
   const most = Math.min(high, LARGEST);
-  if (least > most) throw new RangeError("no whole number lies between its bounds");
+  if (least > most) throw new RangeError(noNumber("whole number"));
   return oneOf(signed({ low: BigInt(least), high: BigInt(most), scale: 0 }));
 }
 
@@ -65,12 +65,16 @@ export function number(rules: Rules, given: NumberBounds): string {
     return rules.add(`"-"? ("0" | ${anyDigits(rules)}) ("." ${fraction})?`);
   }
   const range = rangeOf(bounds);
-  if (range.low > range.high) throw new RangeError("no number lies between its bounds");
+  if (range.low > range.high) throw new RangeError(noNumber("number"));
   // With more digits than the bounds have, the last of these may count as its lower end only.
   const point = range.scale === 0 ? '"." ' : "";
   const more = `${point}${rules.repeated(DIGIT, 1, MOST_DIGITS - range.scale)}`;
   const longer = signed(range, 1n).map((digits) => `${digits} ${more}`);
   return oneOf([...signed(range), ...longer]);
+}
+
+function noNumber(kind: string): string {
+  return `no ${kind} of at most ${MOST_DIGITS} digits lies between its bounds`;
 }
 
 /** Digits of which the first is not 0. */

@@ -18,10 +18,8 @@ export class References {
 
   /** The reference of a schema, which takes the place of the reference `owner`. */
   read(fields: SchemaFields, owner: string | undefined): string {
-    const reference = fields.raw("$ref");
-    if (typeof reference !== "string" || !/^#(\/[^%]*)?$/.test(reference)) {
-      throw fields.error("$ref", 'that begins with "#/"');
-    }
+    const reference = pointer(fields.raw("$ref"));
+    if (reference === undefined) throw fields.error("$ref", 'that begins with "#/"');
     if (owner !== undefined) {
       this.#same.set(owner, (this.#same.get(owner) ?? new Set()).add(reference));
     }
@@ -39,6 +37,18 @@ export class References {
     }, this.#root);
   }
 
+  /** What a schema is, where it may be no more than references to that. */
+  resolved(schema: unknown): unknown {
+    const seen = new Set<string>();
+    let found = schema;
+    for (;;) {
+      const reference = pointer(Object(found).$ref);
+      if (reference === undefined || seen.has(reference)) return found;
+      seen.add(reference);
+      found = this.target(reference);
+    }
+  }
+
   /** Throws when a reference leads to itself and nothing else. */
   expectEnds(): void {
     const ended = new Set<string>();
@@ -52,5 +62,15 @@ export class References {
       ended.add(reference);
     };
     for (const reference of this.#same.keys()) visit(reference, new Set());
+  }
+}
+
+/** A reference into the schema without the escapes of addresses; `undefined` for any other. */
+function pointer(reference: unknown): string | undefined {
+  if (typeof reference !== "string" || !/^#(?:\/|$)/.test(reference)) return undefined;
+  try {
+    return decodeURIComponent(reference);
+  } catch {
+    return undefined;
   }
 }

@@ -11,6 +11,11 @@ const MOST_LITERAL = 2 ** 12;
 /** What a JSON string has to escape, as a class. */
 const ESCAPED = String.raw`\x00-\x1f\x22\x5c`;
 
+/** Rules or their texts are too long; no keyword alone is at fault. */
+export class GrammarTooLarge extends TypeError {
+  override readonly name = "GrammarTooLarge";
+}
+
 /** Collects rules; those with the same body are one. */
 export class Rules {
   readonly #bodies = new Map<string, string>();
@@ -45,13 +50,16 @@ export class Rules {
     return `r${this.#count++}`;
   }
 
-  /** Throws a `RangeError` when the grammar becomes too large. */
+  /** Throws a {@linkcode GrammarTooLarge}. */
   define(name: string, body: string): void {
     this.#bodies.set(name, body);
     this.#length += body.length;
     for (const [text] of body.matchAll(/"(?:[^"\\]|\\.)+"/g)) this.#literals += text.length - 2;
     if (this.#length <= MOST_TEXT && this.#literals <= MOST_LITERAL) return;
-    throw new RangeError("The grammar is too large: ask for less");
+    throw new GrammarTooLarge(
+      `The grammar is too large, with more than ${MOST_TEXT} characters or ${MOST_LITERAL} in ` +
+        "its names and listed values: ask for fewer or shorter ones",
+    );
   }
 
   /** The expression of `least` to `most` times the same one. */

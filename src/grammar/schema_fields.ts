@@ -5,6 +5,7 @@
  */
 import { isRecord } from "../json_fields.ts";
 import type { NumberBounds } from "./numbers.ts";
+import { GrammarTooLarge } from "./rules.ts";
 
 /** Keywords that say nothing of which values there are. */
 const ANNOTATIONS = new Set([
@@ -22,6 +23,8 @@ const ANNOTATIONS = new Set([
   "writeOnly",
   "contentEncoding",
   "contentMediaType",
+  // Of OpenAPI: it says which property of the schemas of `oneOf` to look at.
+  "discriminator",
   "format",
 ]);
 
@@ -33,6 +36,9 @@ export class SchemaFields {
 
   constructor(schema: unknown, path: string) {
     this.path = path;
+    if (schema === false) {
+      throw new TypeError(`${this.#named("")} is false, which no value validates: leave it out`);
+    }
     if (!isRecord(schema)) throw new TypeError(`${this.#named("")} is no schema: pass an object`);
     this.#fields = schema;
   }
@@ -100,6 +106,7 @@ export class SchemaFields {
     try {
       return make();
     } catch (error) {
+      if (error instanceof GrammarTooLarge) throw error;
       if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
       throw this.refusal(name, error.message);
     }

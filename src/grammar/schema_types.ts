@@ -13,14 +13,25 @@ export function isOfType(value: unknown, type: unknown): boolean {
   return (Array.isArray(value) ? "array" : typeof value) === type;
 }
 
-/** `oneOf` can be kept where no value is of two of its schemas, as far as can be told. */
-export function expectDistinct(fields: SchemaFields, choices: readonly unknown[]): void {
-  const areDistinct = choices.every((one, i) =>
-    choices.slice(i + 1).every((other) => haveOtherTypes(one, other) || haveOtherTags(one, other))
+/**
+ * `oneOf` can be kept where no value is of two of its schemas, as far as can be told. `resolved`
+ * follows references.
+ */
+export function expectDistinct(
+  fields: SchemaFields,
+  choices: readonly unknown[],
+  resolved: (schema: unknown) => unknown,
+): void {
+  const schemas = choices.map(resolved);
+  const areDistinct = schemas.every((one, i) =>
+    schemas.slice(i + 1).every((other) =>
+      haveOtherTypes(one, other) || haveOtherValues(one, other) || haveOtherTags(one, other)
+    )
   );
   if (areDistinct) return;
-  const wanted = "with schemas of different types, or of objects that the values of a required " +
-    "property tell apart, or anyOf in its place";
+  const wanted =
+    "with schemas of different types or listed values, or of objects that the values " +
+    "of a required property tell apart, or anyOf in its place";
   throw fields.error("oneOf", wanted);
 }
 
@@ -31,6 +42,12 @@ function haveOtherTypes(one: unknown, other: unknown): boolean {
     return all.map((type) => type === "integer" ? "number" : type);
   }) as [unknown[], unknown[]];
   return ![...types, ...others].includes(undefined) && !types.some((type) => others.includes(type));
+}
+
+/** Whether both list their values, and none in common. */
+function haveOtherValues(one: unknown, other: unknown): boolean {
+  const [values, others] = [listedBy(one), listedBy(other)];
+  return values !== undefined && others !== undefined && values.isDisjointFrom(others);
 }
 
 /** Whether objects have to have a property of which they list different values. */
@@ -44,12 +61,18 @@ function tagsOf(schema: unknown): ReadonlyMap<string, ReadonlySet<string>> {
   const { type, properties, required } = Object(schema);
   if (type !== "object" || !isRecord(properties) || !Array.isArray(required)) return new Map();
   const tags = Object.entries(properties).flatMap(([name, property]) => {
-    const fields = Object(property);
-    const listed = fields.const === undefined ? fields.enum : [fields.const];
-    if (!required.includes(name) || !Array.isArray(listed)) return [];
-    // Objects are equal whatever the order of their properties.
-    if (listed.some((value) => typeof value === "object" && value !== null)) return [];
-    return [[name, new Set(listed.map((value) => JSON.stringify(value)))] as const];
+    const values = required.includes(name) ? listedBy(property) : undefined;
+    return values ? [[name, values] as const] : [];
   });
   return new Map(tags);
+}
+
+/** The values that a schema lists, as JSON, where it lists any and they are easy to compare. */
+function listedBy(schema: unknown): ReadonlySet<string> | undefined {
+  const fields = Object(schema);
+  const listed = fields.const === undefined ? fields.enum : [fields.const];
+  // Objects are equal whatever the order of their properties.
+  const isComparable = (value: unknown) => typeof value !== "object" || value === null;
+  if (!Array.isArray(listed) || !listed.every(isComparable)) return undefined;
+  return new Set(listed.map((value) => JSON.stringify(value)));
 }

@@ -21,30 +21,37 @@ self.onmessage = async (message: MessageEvent<MatcherStart>) => {
     await run(message.data);
   } catch (error) {
     post({ type: "failed", message: reason(error) });
-    self.close();
   }
+  self.close();
 };
 
-async function run(start: MatcherStart): Promise<never> {
-  const masks = await TokenMasks.load(start.vocabulary);
+/** Works until it is stopped. */
+async function run(start: MatcherStart): Promise<void> {
+  const masks = await TokenMasks.load(start.vocabulary, start.mostMs);
   post({ type: "ready" });
   const bell = new Int32Array(start.bell);
   const engineBell = new Int32Array(start.engineBell);
   for (;;) {
     const rung = Atomics.load(bell, 0);
     // Those that generate wait less for one command than for all.
-    const isIdle = !await obey(start.port, masks);
+    const command = nextCommand(start.port);
+    if (command?.type === "stop") return;
+    if (command) await obey(command, masks);
     if (await masks.answer() > 0) ring(engineBell);
-    else if (isIdle) Atomics.wait(bell, 0, rung);
+    else if (!command) Atomics.wait(bell, 0, rung);
   }
 }
 
-/** Carries out one command. Returns false when there is none. */
-async function obey(port: MessagePort, masks: TokenMasks): Promise<boolean> {
+function nextCommand(port: MessagePort): MatcherCommand | undefined {
   // deno-lint-ignore no-explicit-any
-  const received = receiveMessageOnPort(port as any);
-  if (!received) return false;
-  const command = received.message as MatcherCommand;
+  return receiveMessageOnPort(port as any)?.message;
+}
+
+/** Carries out one command. */
+async function obey(
+  command: Exclude<MatcherCommand, { type: "stop" }>,
+  masks: TokenMasks,
+): Promise<void> {
   switch (command.type) {
     case "compile":
       await masks.compile(command.grammar, command.text);
@@ -61,14 +68,17 @@ async function obey(port: MessagePort, masks: TokenMasks): Promise<boolean> {
       masks.close(command.mask);
       break;
   }
-  return true;
 }
 
 /** The library's own words where it has any, without the file that they come from. */
 function reason(error: unknown): string {
   const words = said.map((line) => /^\[FATAL\] \S+: (.*)/s.exec(line)?.[1]);
-  return words.findLast((word) => word !== undefined) ??
-    (error instanceof Error ? error.message : String(error));
+  const word = words.findLast((word) => word !== undefined);
+  if (word !== undefined) return word;
+  if (error instanceof WebAssembly.RuntimeError) {
+    return "it is too much for the matcher, or a rule begins with itself; make it smaller";
+  }
+  return error instanceof Error ? error.message : String(error);
 }
 
 function post(event: MatcherEvent): void {

@@ -6,7 +6,7 @@
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { planFiles, type PlannedFile } from "../checkpoint/layout.ts";
 import { readJson } from "../checkpoint/read_json.ts";
-import { type ModelConfig, parseConfig } from "../config.ts";
+import { parseConfig } from "../config.ts";
 import { isRecord } from "../json_fields.ts";
 import { readText } from "../read_text.ts";
 import { calibrate, type Calibration } from "./calibrate.ts";
@@ -77,13 +77,18 @@ export async function quantize(
   options: QuantizeOptions,
 ): Promise<QuantizeReport> {
   const chosen = recipe(options.weights, options.group);
+  const { calibrate: path } = options;
+  const text = path === undefined ? undefined : readText(path);
   const json = readConfig(model);
   const config = parseConfig(json, `${model}/config.json`);
   const jobs = planJobs(Checkpoint.open(model), config, chosen);
   const plan = planFiles(jobs.map(({ outputs }) => outputs), options.fileBytes ?? FILE_BYTES);
   using work = new WorkFolder(out, taskOf(model, jobs, options));
-  const calibration = work.finished.size < jobs.length
-    ? await readCalibration(model, config, options)
+  const calibration = text !== undefined && work.finished.size < jobs.length
+    ? await calibrate(model, config, text, (share) => {
+      const [bytes, totalBytes] = [Math.round(share * text.length), text.length];
+      options.progress?.({ path: path!, bytes, totalBytes });
+    })
     : undefined;
   const { error, energy } = writeTensors(work, jobs, plan.files, calibration, options);
   const matrices = jobs.filter(({ entry }) => entry.shape.length === 2);
@@ -118,19 +123,6 @@ function readConfig(model: string): Readonly<Record<string, unknown>> {
     `Cannot quantize ${model}: its config.json has a quantization_config, so it is quantized ` +
       "already; pass the model in F32, BF16 or F16",
   );
-}
-
-/** Reads the calibration text, if there is one. */
-async function readCalibration(
-  model: string,
-  config: ModelConfig,
-  { calibrate: path, progress }: QuantizeOptions,
-): Promise<Calibration | undefined> {
-  if (path === undefined) return undefined;
-  const text = readText(path);
-  return await calibrate(model, config, text, (share) => {
-    progress?.({ path, bytes: Math.round(share * text.length), totalBytes: text.length });
-  });
 }
 
 /** Writes all tensors that are not there yet. Returns the sums of all errors and energies. */

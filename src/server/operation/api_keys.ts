@@ -53,9 +53,16 @@ export function findKey(keys: readonly ApiKey[], text: string): ApiKey | undefin
   return keys.filter(({ sha256 }) => timingSafeEqual(Buffer.from(sha256, "hex"), given))[0];
 }
 
-/** The keys of a file, one JSON object a line. Throws an `Error` that names a wrong line. */
+/**
+ * The keys of a file, one JSON object a line. Throws an `Error` that names the file or a wrong
+ * line, or a `Deno.errors.NotFound`.
+ */
 export async function readKeys(path: string): Promise<ApiKey[]> {
-  const lines = (await Deno.readTextFile(path)).split("\n");
+  const text = await Deno.readTextFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) throw error;
+    throw new Error(`Cannot read the keys in ${path}: ${error.message}`, { cause: error });
+  });
+  const lines = text.split("\n");
   const keys = lines.flatMap((line, i) =>
     line.trim() === "" ? [] : [parse(line, `${path}:${i + 1}`)]
   );

@@ -80,7 +80,8 @@ async function* chunks(stream) {
 /** Headers and body of a request: JSON, or bytes as they are. */
 function withBody(body) {
   const key = sessionStorage.getItem(KEY);
-  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  // No key has other characters than headers can; what was typed may, and is then refused as wrong.
+  const headers = key ? { Authorization: `Bearer ${encodeURI(key)}` } : {};
   if (body === undefined || body instanceof Blob) return { headers, body };
   const type = { "Content-Type": "application/json" };
   return { headers: { ...headers, ...type }, body: JSON.stringify(body) };

@@ -38,7 +38,7 @@ class Page {
 
   /** Shows the session that the address names, if it is there. */
   async start() {
-    const named = decodeURIComponent(location.hash.slice(1));
+    const named = namedByAddress();
     this.#listen();
     await this.#do("Ready", async () => {
       if ((await this.#conversation.names()).includes(named)) await this.#conversation.open(named);
@@ -175,6 +175,15 @@ class Page {
       if (name === id) button.setAttribute("aria-current", "true");
       return element("li", {}, [button]);
     }));
+  }
+}
+
+/** The name after the address, as far as it is one. */
+function namedByAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
   }
 }
 

@@ -14,6 +14,7 @@ import {
   runChoices,
 } from "../generation.ts";
 import { ToolCallParser } from "../tool_calls.ts";
+import { unheldOnceAborted } from "../unheld.ts";
 import { chatTools, type Conversation, conversationOf, expectKept } from "./conversation.ts";
 import type { KeptResponse } from "./kept.ts";
 import type { RunningResponse } from "./running.ts";
@@ -87,13 +88,20 @@ function checkBackground({ background, store, stream }: ResponseBody): void {
   throw new ApiError(400, message, { param: "background" });
 }
 
-/** The events of a response, of which the last has it whole; it is then kept. */
+/**
+ * The events of a response, of which the last has it whole; it is then kept. One that is cancelled
+ * ends whether or not its events are read.
+ */
 export async function* eventsOf(
   plan: ResponsePlan,
   signal: AbortSignal,
 ): AsyncGenerator<object, void, void> {
-  using running = plan.server.responses.begin(plan.begun);
-  yield* make(plan, running, signal);
+  const running = plan.server.responses.begin(plan.begun);
+  const made = async function* () {
+    using _running = running;
+    yield* make(plan, running, signal);
+  };
+  yield* unheldOnceAborted(made(), running.signal);
 }
 
 async function* make(
