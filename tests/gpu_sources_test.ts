@@ -64,6 +64,9 @@ Deno.test({
       assertEquals(found.get("ct_linear_packed_tile"), new Set([integers]));
       assertEquals(found.get("ct_linear_bf16"), new Set(floats));
       assertEquals(found.get("ct_linear_tile_bf16"), new Set(floats));
+      const halves = architecture === "75" ? "m16n8k8" : "m16n8k16"; // f16 is older
+      assertEquals(found.get("ct_delta_pairs"), new Set([halves]));
+      assertEquals(found.get("ct_gated_delta_chunks_f32"), new Set([halves]));
     }
   },
 });

@@ -44,36 +44,6 @@ export const GPU: readonly Mutation[] = [
     why: "angles are not rounded as in training",
   },
   {
-    file: "gpu/gated_delta_chunk.h",
-    find: "chunk.first = row - (row - begin) % sizes.chunk;",
-    replace: "chunk.first = row - row % sizes.chunk;",
-    why: "chunks begin where the batch does",
-  },
-  {
-    file: "gpu/gated_delta_chunk.h",
-    find: "delta_log_decay(own_rates, sizes.heads, other + 1, row + 1)",
-    replace: "delta_log_decay(own_rates, sizes.heads, other, row + 1)",
-    why: "what a token adds decays at once",
-  },
-  {
-    file: "gpu/gated_delta_chunk.h",
-    find: "updates[j * delta_columns + c] = update[n];\n    }\n    barrier();",
-    replace: "updates[j * delta_columns + c] = update[n];\n    }",
-    why: "later tokens take updates that are not there yet",
-  },
-  {
-    file: "gpu/gated_delta_chunk.h",
-    find: "    state[e * delta_columns + c] = s;\n  }\n  barrier();",
-    replace: "    state[e * delta_columns + c] = s;\n  }",
-    why: "a chunk reads the state while the one before still writes it",
-  },
-  {
-    file: "gpu/gated_delta_chunk.h",
-    find: "if (i > j) update[n]",
-    replace: "update[n]",
-    why: "a token's update is taken from itself",
-  },
-  {
     file: "gpu/cache_append.h",
     find: "const bool begins = row % sizes.page_tokens == 0;",
     replace: "const bool begins = false;",

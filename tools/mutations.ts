@@ -4,6 +4,7 @@
  * @module
  */
 import { GPU_ATTENTION } from "./gpu_attention_mutations.ts";
+import { GPU_DELTA } from "./gpu_delta_mutations.ts";
 import { GPU_LINEAR } from "./gpu_linear_mutations.ts";
 import { GPU_HOST } from "./gpu_host_mutations.ts";
 import { GPU } from "./gpu_mutations.ts";
@@ -247,6 +248,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...ROWS,
   ...CHECKS,
   ...GPU,
+  ...GPU_DELTA,
   ...GPU_LINEAR,
   ...GPU_HOST,
   ...GPU_STEP,

@@ -97,7 +97,7 @@ class Block {
   Lane lanes_[most_block_threads];
   char error_[400] = "";
   alignas(16) unsigned char shared_[shared_capacity];
-  alignas(16) unsigned char warp_memory_[warp_lanes * 64];
+  alignas(16) unsigned char warp_memory_[warp_lanes * 96];
 };
 
 }  // namespace ct

@@ -1,7 +1,7 @@
 // The scores of a span and their softmax. Each key is read once for all query heads.
 #pragma once
 #include "attention_span.h"
-#include "wide_numbers.h"
+#include "wide.h"
 
 // The scores of the tokens of a page. A lane has a quarter of the pairs of two tokens' keys, which
 // it turns by the page's shift, as turning all queries back comes to the same.
@@ -19,16 +19,16 @@ DEVICE void score_page(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
       const uint32_t own = token + t * attention_rows;
       const uint32_t count = sees(page, own) ? half_size - i : 0;
       GLOBAL(const T) from = keys + ((uint64_t(page.row) + own) * sizes.keys_stride + i);
-      first[t] = load_numbers<is_wide, T>(from, count);
-      second[t] = load_numbers<is_wide, T>(from + half_size, count);
+      first[t] = read_words(from, 0, count, is_wide);
+      second[t] = read_words(from + half_size, 0, count, is_wide);
     }
     float a[2][each], b[2][each];
     UNROLL
     for (uint32_t t = 0; t < 2; ++t) {
       UNROLL
       for (uint32_t k = 0; k < each; ++k) {
-        a[t][k] = wide_number<T>(first[t], k);
-        b[t][k] = wide_number<T>(second[t], k);
+        a[t][k] = wide_of<T>(first[t]).at[k];
+        b[t][k] = wide_of<T>(second[t]).at[k];
       }
     }
     UNROLL
@@ -51,7 +51,7 @@ DEVICE void score_page(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
         const uint4 x = load_wide(query + word), y = load_wide(query + (most_half_size + word));
         UNROLL
         for (uint32_t k = 0; k < 4; ++k) {
-          const float q_a = wide_number<float>(x, k), q_b = wide_number<float>(y, k);
+          const float q_a = wide_of<float>(x).at[k], q_b = wide_of<float>(y).at[k];
           UNROLL
           for (uint32_t t = 0; t < 2; ++t) {
             sums[t][h] = multiply_add(q_a, a[t][word + k], sums[t][h]);

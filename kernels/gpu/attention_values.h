@@ -1,7 +1,7 @@
 // The weighted sums of the values of a span. Each value is read once for all query heads.
 #pragma once
 #include "attention_span.h"
-#include "wide_numbers.h"
+#include "wide.h"
 
 template <uint32_t count>
 struct RowNumbers {
@@ -49,7 +49,7 @@ DEVICE TokenValues load_values(SIZES(AttentionSizes) sizes, GLOBAL(const T) valu
     const uint32_t own = token + t * attention_rows;
     const bool reads = sees(page, own) && column < sizes.head_size;
     GLOBAL(const T) from = values + ((uint64_t(page.row) + own) * sizes.values_stride + column);
-    loaded.at[t] = load_numbers<is_wide, T>(from, reads ? sizes.head_size - column : 0);
+    loaded.at[t] = read_words(from, 0, reads ? sizes.head_size - column : 0, is_wide);
   }
   return loaded;
 }
@@ -81,10 +81,10 @@ DEVICE void add_values(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
         UNROLL
         for (uint32_t h = 0; h < most_group_heads; ++h) {
           if (h >= heads) continue;
-          const float weight = wide_number<float>(h < 4 ? first : second, h % 4);
+          const float weight = wide_of<float>(h < 4 ? first : second).at[h % 4];
           UNROLL
           for (uint32_t k = 0; k < each; ++k) {
-            sums[h].at[k] = multiply_add(weight, wide_number<T>(own.at[t], k), sums[h].at[k]);
+            sums[h].at[k] = multiply_add(weight, wide_of<T>(own.at[t]).at[k], sums[h].at[k]);
           }
         }
       }

@@ -1,219 +1,259 @@
 // The gated delta rule many tokens at a time, for segments that are longer than a few: the formulas
-// stand in cpu/gated_delta_chunk.h. What all columns of a head's state need of the tokens comes
-// first, by a block for each token and head; then a block takes a few columns from chunk to chunk.
-// Sums of log(alpha) are never subtracted: where alpha is tiny, floats would lose the difference.
+// stand in cpu/gated_delta_chunk.h, and what is known before the state in gated_delta_pairs.h. A
+// block takes a few columns of a head's state from chunk to chunk; each of its warps has them for
+// some of the keys, in registers, as sums whose rows are the columns. Updates and outputs stand the
+// same way, so that what was summed up is multiplied next without a lane asking another for it.
 #pragma once
 
-CONSTANT uint32_t delta_chunk = CT_DELTA_CHUNK;
-CONSTANT uint32_t delta_own = delta_chunk / delta_splits;  // tokens of a thread, delta_splits apart
+CONSTANT uint32_t delta_most_warps = delta_most_keys / delta_warp_keys;
+static_assert(CT_DELTA_CHUNK_COLUMNS == matrix_outputs, "the columns are the rows of a product");
 
-// What a token has, besides vectors, for each head.
-CONSTANT uint32_t delta_log_alpha_at = 0, delta_beta_at = 1;
-CONSTANT uint32_t delta_decay_at = 2;  // e^g
-CONSTANT uint32_t delta_remaining_at = 3;  // e^(g_last - g)
-CONSTANT uint32_t delta_rates = 4;
-
-// A chunk around a token; of no tokens where the token's segment runs as a recurrence.
-struct DeltaChunk {
-  uint32_t first, count;
+// Where a thread stands, and the first of its columns.
+struct DeltaChunkPlace {
+  uint32_t lane, warp, warps, column;
 };
 
-DEVICE DeltaChunk delta_chunk_of(SIZES(GatedDeltaSizes) sizes, GLOBAL(const int32_t) segments,
-                                 uint32_t row) {
-  const uint32_t segment = segment_of_row(segments, sizes.segments, row);
-  const uint32_t begin = uint32_t(segments[segment]), end = uint32_t(segments[segment + 1]);
-  DeltaChunk chunk = {row, 0};
-  if (!delta_runs_in_chunks(sizes, end - begin)) return chunk;
-  chunk.first = row - (row - begin) % sizes.chunk;
-  chunk.count = lesser(sizes.chunk, end - chunk.first);
-  return chunk;
-}
-
-// The query, key and rates of a token and head. keys and queries are [N, H*K].
-KERNEL(delta_tokens, GatedDeltaSizes, BUFFER(0, float, queries), BUFFER(1, float, keys),
-       BUFFER(2, float, rates), BUFFER(3, const float, q), BUFFER(4, const float, k),
-       BUFFER(5, const float, a), BUFFER(6, const float, b), BUFFER(7, const float, a_log),
-       BUFFER(8, const float, dt_bias), BUFFER(9, const int32_t, segments)) {
-  SHARED(float, query, delta_most_keys);
-  SHARED(float, key, delta_most_keys);
-  SHARED(float, parts, block_warps);
-  const uint32_t row = BLOCK_X, head = BLOCK_Y, key_size = sizes.key_size;
-  if (!delta_chunk_of(sizes, segments, row).count) return;
-  const uint64_t place = uint64_t(row) * sizes.heads + head, first = head * key_size;
-  delta_normalize(query, q + (row * sizes.q_stride + first), key_size,
-                  1.0f / sqrt(float(key_size)), parts, THREAD);
-  delta_normalize(key, k + (row * sizes.k_stride + first), key_size, 1.0f, parts, THREAD);
-  for (uint32_t i = THREAD; i < key_size; i += block_size) {  // each its own
-    queries[place * key_size + i] = query[i];
-    keys[place * key_size + i] = key[i];
-  }
-  if (THREAD > 0) return;
-  rates[place * delta_rates + delta_log_alpha_at] =
-      delta_log_alpha(a[row * sizes.a_stride + head], a_log[head], dt_bias[head]);
-  rates[place * delta_rates + delta_beta_at] = sigmoid(b[row * sizes.b_stride + head]);
-}
-
-// The sum of log(alpha) of a head over tokens first ... end - 1, whose rates these are.
-DEVICE float delta_log_decay(GLOBAL(const float) rates, uint32_t heads, uint32_t first,
-                             uint32_t end) {
-  float sum = 0.0f;
-  for (uint32_t t = first; t < end; ++t) {
-    sum += rates[uint64_t(t) * heads * delta_rates + delta_log_alpha_at];
-  }
-  return sum;
-}
-
-// A and P of a token with those of its chunk up to it, [N, H, delta_chunk] each, a warp a pair; and
-// its decays.
-KERNEL(delta_pairs, GatedDeltaSizes, BUFFER(0, float, solve), BUFFER(1, float, read),
-       BUFFER(2, float, rates), BUFFER(3, const float, queries), BUFFER(4, const float, keys),
-       BUFFER(5, const int32_t, segments)) {
-  const uint32_t row = BLOCK_X, head = BLOCK_Y, key_size = sizes.key_size;
-  const uint32_t lane = THREAD % warp_size;
-  const DeltaChunk chunk = delta_chunk_of(sizes, segments, row);
-  if (!chunk.count) return;
-  const uint64_t place = uint64_t(row) * sizes.heads + head;
-  GLOBAL(const float) own_rates = rates + head * delta_rates;
-  const float beta = rates[place * delta_rates + delta_beta_at];
-  for (uint32_t other = chunk.first + THREAD / warp_size; other <= row; other += block_warps) {
-    GLOBAL(const float) key = keys + (uint64_t(other) * sizes.heads + head) * key_size;
-    float by_key = 0.0f, by_query = 0.0f;
-    for (uint32_t i = lane; i < key_size; i += warp_size) {
-      by_key = multiply_add(keys[place * key_size + i], key[i], by_key);
-      by_query = multiply_add(queries[place * key_size + i], key[i], by_query);
-    }
-    by_key = warp_sum(by_key);
-    by_query = warp_sum(by_query);
-    const float decay = exp(delta_log_decay(own_rates, sizes.heads, other + 1, row + 1));
-    if (lane > 0) continue;
-    solve[place * delta_chunk + (other - chunk.first)] = beta * (by_key * decay);
-    read[place * delta_chunk + (other - chunk.first)] = by_query * decay;
-  }
-  if (THREAD > 0) return;
-  const uint32_t end = chunk.first + chunk.count;
-  rates[place * delta_rates + delta_decay_at] =
-      exp(delta_log_decay(own_rates, sizes.heads, chunk.first, row + 1));
-  rates[place * delta_rates + delta_remaining_at] =
-      exp(delta_log_decay(own_rates, sizes.heads, row + 1, end));
-}
-
-// What a block reads of the tokens, each at its head.
-struct DeltaTokens {
+// What a block has at its head, and the tokens of its segment.
+struct DeltaSegment {
   GLOBAL(float) out;
   GLOBAL(const float) v;
-  GLOBAL(const float) queries;
-  GLOBAL(const float) keys;
-  GLOBAL(const float) solve;
-  GLOBAL(const float) read;
+  GLOBAL(const uint4) vectors;
+  GLOBAL(const uint4) pairs;
+  GLOBAL(const float) rates;
+  uint32_t head, begin, end, number;  // of its first chunk
+};
+
+// What gated_delta_pairs.h made of a chunk.
+struct DeltaMatrices {
+  GLOBAL(const uint4) queries;
+  GLOBAL(const uint4) keys;
+  GLOBAL(const uint4) across;
+  GLOBAL(const uint4) inverse;
+  GLOBAL(const uint4) read;
   GLOBAL(const float) rates;
 };
 
-// One chunk of the block's columns. `updates` is [delta_chunk, delta_columns].
-DEVICE void delta_run_chunk(SIZES(GatedDeltaSizes) sizes, DeltaTokens in, DeltaChunk chunk,
-                            SHARED_POINTER(float) state, SHARED_POINTER(float) updates,
-                            uint32_t block, uint32_t thread_index) {
-  const uint32_t c = thread_index % delta_columns, split = thread_index / delta_columns;
-  const uint32_t column = block * delta_columns + c, key_size = sizes.key_size;
-  const uint64_t key_stride = uint64_t(sizes.heads) * key_size;
-  const uint64_t pair_stride = uint64_t(sizes.heads) * delta_chunk;
-  const uint64_t rate_stride = uint64_t(sizes.heads) * delta_rates;
-  const bool is_there = column < sizes.value_size;
-  // First the state's products with keys and queries.
-  float update[delta_own] = {}, result[delta_own] = {};
-  for (uint32_t e = 0; e < key_size; ++e) {
-    const float s = state[e * delta_columns + c];
-    UNROLL
-    for (uint32_t n = 0; n < delta_own; ++n) {
-      const uint64_t row = chunk.first + lesser(split + n * delta_splits, chunk.count - 1);
-      update[n] = multiply_add(s, in.keys[row * key_stride + e], update[n]);
-      result[n] = multiply_add(s, in.queries[row * key_stride + e], result[n]);
-    }
-  }
+DEVICE DeltaMatrices delta_matrices(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment,
+                                    uint32_t number, uint32_t warp) {
+  const uint64_t place = uint64_t(number) * sizes.heads + segment.head;
+  const uint32_t words = delta_key_words(sizes.key_size);
+  const uint32_t own = split_place(warp * delta_units, delta_chunk, 0, 0);
+  GLOBAL(const uint4) queries = segment.vectors + place * 3 * words;
+  GLOBAL(const uint4) inverse = segment.pairs + place * 2 * delta_pair_words;
+  const DeltaMatrices matrices = {queries + own, queries + (words + own), queries + 2 * words,
+                                  inverse, inverse + delta_pair_words,
+                                  segment.rates + place * delta_rates};
+  return matrices;
+}
+
+// Where a lane's values and outputs of a chunk begin, and where element i is from there.
+DEVICE uint64_t delta_value_place(uint64_t stride, uint32_t first, DeltaChunkPlace place) {
+  return (first + tile_column(place.lane, 0)) * stride + place.column + tile_row(place.lane, 0);
+}
+DEVICE uint64_t delta_value_step(uint64_t stride, uint32_t i) {
+  return (i / 4 * matrix_rows + i % 2) * stride + i % 4 / 2 * 8;
+}
+DEVICE bool delta_has_value(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint32_t first,
+                            uint32_t i, DeltaChunkPlace place) {
+  const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
+  return token < lesser(sizes.chunk, segment.end - first) &&
+         place.column + tile_row(place.lane, i % 4) < sizes.value_size;
+}
+
+// What the first product takes, and values: on their way while the chunk before is computed.
+struct DeltaNext {
+  DeltaRight keys;
+  DeltaTiles values;
+};
+
+DEVICE DeltaNext delta_next(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, DeltaMatrices in,
+                            uint32_t first, DeltaChunkPlace place) {
+  DeltaNext next = {};
+  if (first >= segment.end) return next;
+  next.keys = delta_right(in.keys, delta_chunk, 0, false, place.lane);
+  GLOBAL(const float) v = segment.v + delta_value_place(sizes.v_stride, first, place);
   UNROLL
-  for (uint32_t n = 0; n < delta_own; ++n) {
-    const uint64_t row = chunk.first + lesser(split + n * delta_splits, chunk.count - 1);
-    GLOBAL(const float) rates = in.rates + row * rate_stride;
-    const float decay = rates[delta_decay_at];
-    const float value = is_there ? in.v[row * sizes.v_stride + column] : 0.0f;
-    update[n] = rates[delta_beta_at] * (value - decay * update[n]);
-    result[n] *= decay;
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    if (!delta_has_value(sizes, segment, first, i, place)) continue;
+    next.values.at[i / 4].at[i % 4] = v[delta_value_step(sizes.v_stride, i)];
   }
-  // Every update is taken from those of later tokens once it is known.
-  for (uint32_t j = 0; j < chunk.count; ++j) {
+  return next;
+}
+
+// The sums of all warps' keys are added up by whoever needs them, always in the same order.
+DEVICE void delta_share(SHARED_POINTER(float) partials, DeltaTiles sums, DeltaChunkPlace place) {
+  UNROLL
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    const uint32_t to = (place.warp * delta_tile_sums + i) * warp_size + place.lane;
+    partials[to] = sums.at[i / 4].at[i % 4];
+  }
+}
+
+// A tile of tokens is one warp's to write.
+DEVICE bool delta_writes(uint32_t tile, DeltaChunkPlace place) {
+  return tile % place.warps == place.warp;
+}
+
+DEVICE DeltaTiles delta_shared_sums(SHARED_POINTER(float) partials, bool to_write,
+                                    DeltaChunkPlace place) {
+  DeltaTiles sums = {};
+  for (uint32_t warp = 0; warp < place.warps; ++warp) {
     UNROLL
-    for (uint32_t n = 0; n < delta_own; ++n) {
-      if (split + n * delta_splits == j) updates[j * delta_columns + c] = update[n];
+    for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+      if (to_write && !delta_writes(i / 4, place)) continue;
+      sums.at[i / 4].at[i % 4] +=
+          partials[(warp * delta_tile_sums + i) * warp_size + place.lane];
     }
+  }
+  return sums;
+}
+
+// beta (v - e^g S^T k) of each token.
+DEVICE DeltaTiles delta_targets(DeltaTiles values, GLOBAL(const float) rates,
+                                SHARED_POINTER(float) partials, DeltaChunkPlace place) {
+  const DeltaTiles known = delta_shared_sums(partials, false, place);
+  UNROLL
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
+    const float rest = values.at[i / 4].at[i % 4] - rates[token] * known.at[i / 4].at[i % 4];
+    values.at[i / 4].at[i % 4] = rates[delta_chunk + token] * rest;
+  }
+  return values;
+}
+
+// What the updates add to the outputs of the warp's tiles.
+DEVICE DeltaTiles delta_added(DeltaLeft updates, GLOBAL(const uint4) read, DeltaChunkPlace place) {
+  DeltaTiles sums = {};
+  UNROLL
+  for (uint32_t n = 0; n < delta_tiles; ++n) {
+    if (!delta_writes(n, place)) continue;
+    UNROLL
+    for (uint32_t unit = 0; unit < delta_units; ++unit) {
+      if (!delta_has(true, n, unit)) continue;
+      const uint32_t row = n * matrix_rows + lane_row(place.lane);
+      sums.at[n] = split_products(sums.at[n], updates.upper[unit], updates.lower[unit],
+                                  read[split_place(unit, delta_chunk, row, lane_part(place.lane))],
+                                  place.lane);
+    }
+  }
+  return sums;
+}
+
+DEVICE void delta_write_chunk(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint32_t first,
+                        DeltaTiles added, GLOBAL(const float) rates,
+                        SHARED_POINTER(float) partials, DeltaChunkPlace place) {
+  const DeltaTiles known = delta_shared_sums(partials, true, place);
+  GLOBAL(float) out = segment.out + delta_value_place(sizes.out_stride, first, place);
+  UNROLL
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    if (!delta_writes(i / 4, place)) continue;
+    if (!delta_has_value(sizes, segment, first, i, place)) continue;
+    const uint32_t token = i / 4 * matrix_rows + tile_column(place.lane, i % 4);
+    out[delta_value_step(sizes.out_stride, i)] =
+        multiply_add(rates[token], known.at[i / 4].at[i % 4], added.at[i / 4].at[i % 4]);
+  }
+}
+
+// The block's columns of the state after its segment.
+DEVICE DeltaTiles delta_run_chunks(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment,
+                                   DeltaTiles state, SHARED_POINTER(float) partials,
+                                   DeltaChunkPlace place) {
+  const uint32_t lane = place.lane, keys = delta_padded_keys(sizes.key_size);
+  uint32_t number = segment.number;
+  DeltaMatrices in = delta_matrices(sizes, segment, number, place.warp);
+  DeltaNext next = delta_next(sizes, segment, in, segment.begin, place);
+  for (uint32_t first = segment.begin; first < segment.end; first += sizes.chunk) {
+    const DeltaRight queries = delta_right(in.queries, delta_chunk, 0, false, lane);
+    const DeltaScales scales = delta_scales(state);
+    const DeltaLeft before = delta_left(scaled_up(state, scales));
+    delta_share(partials, scaled_down(delta_multiply(before, next.keys, false, lane), scales),
+                place);
+    const DeltaTiles by_query =
+        scaled_down(delta_multiply(before, queries, false, lane), scales);
+    const DeltaRight inverse = delta_right(in.inverse, delta_chunk, 0, true, lane);
     barrier();
-    const float known = updates[j * delta_columns + c];
+    const DeltaTiles targets = delta_targets(next.values, in.rates, partials, place);
+    const DeltaMatrices in_next = delta_matrices(sizes, segment, ++number, place.warp);
+    next = delta_next(sizes, segment, in_next, first + sizes.chunk, place);
+    const DeltaRight across =
+        delta_right(in.across, keys, place.warp * delta_warp_keys, false, lane);
+    barrier();  // the sums of keys may still be read
+    delta_share(partials, by_query, place);
+    // No element of the inverse is above 1: no update is above 32 times the greatest target.
+    const DeltaScales target_scales = delta_scales(targets);
+    const DeltaTiles updates =
+        delta_multiply(delta_left(scaled_up(targets, target_scales)), inverse, true, lane);
+    const DeltaLeft known = delta_left(delta_scaled(updates, 1 / split_unit, 1 / split_unit));
+    const DeltaTiles changes =
+        scaled_down(delta_multiply(known, across, false, lane), target_scales);
+    // Not in the sums of a matrix instruction, which may cut off instead of rounding.
+    const float decay = in.rates[delta_chunk - 1];
     UNROLL
-    for (uint32_t n = 0; n < delta_own; ++n) {
-      const uint32_t i = split + n * delta_splits;
-      if (i < j || i >= chunk.count) continue;
-      const uint64_t pair = (chunk.first + i) * pair_stride + j;
-      if (i > j) update[n] = multiply_add(-in.solve[pair], known, update[n]);
-      result[n] = multiply_add(in.read[pair], known, result[n]);
+    for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+      state.at[i / 4].at[i % 4] =
+          multiply_add(decay, state.at[i / 4].at[i % 4], changes.at[i / 4].at[i % 4]);
     }
+    const DeltaTiles added = scaled_down(delta_added(known, in.read, place), target_scales);
+    barrier();
+    delta_write_chunk(sizes, segment, first, added, in.rates, partials, place);
+    barrier();  // the sums of queries may still be read
+    in = in_next;
   }
-  barrier();  // the last may still be read
-  UNROLL
-  for (uint32_t n = 0; n < delta_own; ++n) {
-    const uint32_t i = split + n * delta_splits;
-    if (i >= chunk.count) continue;
-    const uint64_t row = chunk.first + i;
-    if (is_there) in.out[row * sizes.out_stride + column] = result[n];
-    updates[i * delta_columns + c] =
-        update[n] * in.rates[row * rate_stride + delta_remaining_at];
-  }
-  barrier();
-  const float decay =
-      in.rates[(chunk.first + chunk.count - 1) * rate_stride + delta_decay_at];
-  for (uint32_t e = split; e < key_size; e += delta_splits) {
-    float s = decay * state[e * delta_columns + c];
-    for (uint32_t j = 0; j < chunk.count; ++j) {
-      s = multiply_add(in.keys[(chunk.first + j) * key_stride + e], updates[j * delta_columns + c],
-                       s);
-    }
-    state[e * delta_columns + c] = s;
-  }
-  barrier();
+  return state;
+}
+
+// Where element i of a lane stands in a head's state.
+struct DeltaStatePlace {
+  uint64_t at;
+  bool is_there;
+};
+
+DEVICE DeltaStatePlace delta_state_place(SIZES(GatedDeltaSizes) sizes, uint32_t i,
+                                         DeltaChunkPlace place) {
+  const uint32_t column = place.column + tile_row(place.lane, i % 4);
+  const uint32_t row =
+      place.warp * delta_warp_keys + i / 4 * matrix_rows + tile_column(place.lane, i % 4);
+  const DeltaStatePlace state_place = {row * uint64_t(sizes.value_size) + column,
+                                       row < sizes.key_size && column < sizes.value_size};
+  return state_place;
 }
 
 template <typename T>
-DEVICE void delta_run_chunks(SIZES(GatedDeltaSizes) sizes, DeltaTokens in, GLOBAL(T) state,
-                             uint32_t begin, uint32_t end, SHARED_POINTER(float) tile,
-                             SHARED_POINTER(float) updates, uint32_t block,
-                             uint32_t thread_index) {
-  const uint32_t column = block * delta_columns + thread_index % delta_columns;
-  const uint32_t split = thread_index / delta_columns;
-  delta_load(tile, state, sizes, column, split);
-  barrier();
-  for (uint32_t first = begin; first < end; first += sizes.chunk) {
-    const DeltaChunk chunk = {first, lesser(sizes.chunk, end - first)};
-    delta_run_chunk(sizes, in, chunk, tile, updates, block, thread_index);
+DEVICE void delta_run_segment(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment,
+                              GLOBAL(T) outside, SHARED_POINTER(float) partials,
+                              DeltaChunkPlace place) {
+  DeltaTiles state = {};
+  UNROLL
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    const DeltaStatePlace from = delta_state_place(sizes, i, place);
+    if (from.is_there) state.at[i / 4].at[i % 4] = to_float(outside[from.at]);
   }
-  delta_store(tile, state, sizes, column, split);
+  state = delta_run_chunks(sizes, segment, state, partials, place);
+  UNROLL
+  for (uint32_t i = 0; i < delta_tile_sums; ++i) {
+    const DeltaStatePlace to = delta_state_place(sizes, i, place);
+    if (to.is_there) outside[to.at] = from_float<T>(state.at[i / 4].at[i % 4]);
+  }
 }
 
 #define GATED_DELTA_CHUNK_KERNEL(name, T)                                                       \
   KERNEL(name, GatedDeltaSizes, BUFFER(0, float, out), BUFFER(1, const float, v),               \
-         BUFFER(2, T, state), BUFFER(3, const float, queries), BUFFER(4, const float, keys),    \
-         BUFFER(5, const float, solve), BUFFER(6, const float, read),                           \
-         BUFFER(7, const float, rates), BUFFER(8, const int32_t, segments),                     \
-         BUFFER(9, const int32_t, slots)) {                                                     \
-    SHARED(float, tile, delta_most_keys * delta_columns);                                       \
-    SHARED(float, updates, delta_chunk * delta_columns);                                        \
-    const uint32_t segment = BLOCK_X, head = BLOCK_Y;                                           \
-    const uint32_t begin = uint32_t(segments[segment]), end = uint32_t(segments[segment + 1]);  \
+         BUFFER(2, T, state), BUFFER(3, const uint4, vectors), BUFFER(4, const uint4, pairs),   \
+         BUFFER(5, const float, rates), BUFFER(6, const int32_t, segments),                     \
+         BUFFER(7, const int32_t, slots)) {                                                     \
+    SHARED(float, partials, delta_most_warps * delta_tile_sums * warp_size);                    \
+    const uint32_t index = BLOCK_X, head = BLOCK_Y;                                             \
+    const uint32_t begin = uint32_t(segments[index]), end = uint32_t(segments[index + 1]);      \
     if (!delta_runs_in_chunks(sizes, end - begin)) return;                                      \
-    const uint64_t keys_before = uint64_t(head) * sizes.key_size;                               \
-    const uint64_t values_before = uint64_t(head) * sizes.value_size;                           \
-    const DeltaTokens in = {out + values_before, v + values_before, queries + keys_before,      \
-                            keys + keys_before, solve + head * delta_chunk,                     \
-                            read + head * delta_chunk, rates + head * delta_rates};             \
+    const uint64_t columns = uint64_t(head) * sizes.value_size;                                 \
+    const DeltaSegment segment = {out + columns, v + columns, vectors, pairs, rates, head,      \
+                                  begin, end, delta_first_number(sizes, segments, index)};      \
+    const uint32_t warps = delta_padded_keys(sizes.key_size) / delta_warp_keys;                 \
+    const DeltaChunkPlace place = {THREAD % warp_size, THREAD / warp_size, warps,               \
+                                   BLOCK_Z * matrix_outputs};                                   \
     const uint64_t first =                                                                      \
-        uint32_t(slots[segment]) * sizes.state_stride + keys_before * sizes.value_size;         \
-    delta_run_chunks<T>(sizes, in, state + first, begin, end, tile, updates, BLOCK_Z, THREAD);  \
+        uint32_t(slots[index]) * sizes.state_stride + columns * sizes.key_size;                 \
+    delta_run_segment<T>(sizes, segment, state + first, partials, place);                       \
   }
 
 GATED_DELTA_CHUNK_KERNEL(gated_delta_chunks_f32, float)

@@ -29,7 +29,6 @@
   X(gated_delta_bf16)        \
   X(gated_delta_long_f32)    \
   X(gated_delta_long_bf16)   \
-  X(delta_tokens)            \
   X(delta_pairs)             \
   X(gated_delta_chunks_f32)  \
   X(gated_delta_chunks_bf16) \

@@ -3,6 +3,7 @@
 #include "numbers.h"
 #include "packed_weights.h"
 #include "sizes.h"
+#include "split_products.h"
 #include "turns.h"
 #include "wide.h"
 
@@ -11,6 +12,8 @@
 #include "dynamic_convolution.h"
 #include "elementwise.h"
 #include "gated_delta.h"
+#include "gated_delta_tiles.h"
+#include "gated_delta_pairs.h"
 #include "gated_delta_chunk.h"
 #include "gated_delta_step.h"
 #include "gated_norm.h"

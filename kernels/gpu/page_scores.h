@@ -2,7 +2,7 @@
 #pragma once
 #include "page_table.h"
 #include "query_group.h"
-#include "wide_numbers.h"
+#include "wide.h"
 
 CONSTANT uint32_t limits_pages = CT_LIMITS_PAGES;
 static_assert(4 * limits_pages == block_size, "four lanes have a page");
@@ -30,8 +30,8 @@ DEVICE HeadLimits page_limit_parts(SIZES(PageLimitsSizes) sizes, SHARED_POINTER(
     UNROLL
     for (uint32_t side = 0; side < 2; ++side) {
       const uint32_t from = side * half_size + i;
-      least[side] = load_numbers<is_wide, float>(bounds.least + from, half_size - i);
-      greatest[side] = load_numbers<is_wide, float>(bounds.greatest + from, half_size - i);
+      least[side] = read_words(bounds.least + from, 0, half_size - i, is_wide);
+      greatest[side] = read_words(bounds.greatest + from, 0, half_size - i, is_wide);
     }
     for (uint32_t k = 0; k < 4; ++k) {
       Turn turn = {1.0f, 0.0f};
@@ -42,10 +42,10 @@ DEVICE HeadLimits page_limit_parts(SIZES(PageLimitsSizes) sizes, SHARED_POINTER(
         SHARED_POINTER(float) query = queries + (h * CT_MOST_HEAD_SIZE + i + k);
         const float x = query[0], y = query[most_half_size];
         const float a = x * turn.cosine - y * turn.sine, b = y * turn.cosine + x * turn.sine;
-        limits.at[h] += greater(a * wide_number<float>(least[0], k),
-                                a * wide_number<float>(greatest[0], k));
-        limits.at[h] += greater(b * wide_number<float>(least[1], k),
-                                b * wide_number<float>(greatest[1], k));
+        limits.at[h] += greater(a * wide_of<float>(least[0]).at[k],
+                                a * wide_of<float>(greatest[0]).at[k]);
+        limits.at[h] += greater(b * wide_of<float>(least[1]).at[k],
+                                b * wide_of<float>(greatest[1]).at[k]);
       }
     }
   }

@@ -10,10 +10,11 @@
 //   UNROLL                       before a loop whose count is constant
 //   THREAD, BLOCK_X, _Y, _Z      where a thread is; in kernels only
 // and barrier(), shuffle_xor(), the bits of floats, multiply_add(), dot_bytes(), load_wide(),
-// store_wide(), the places of lanes, tile_products() and matrix_products() below, uint4, and the
-// functions of <cmath> for floats. Build without contraction and without fast mathematics: only
-// multiply_add() may fuse.
+// store_wide(), the places of lanes, pairs of f16, tile_products(), matrix_products() and
+// split_products() below, uint4, and the functions of <cmath> for floats. Build without contraction
+// and without fast mathematics: only multiply_add() may fuse.
 #pragma once
+#include <cuda_fp16.h>
 #include <stdint.h>
 
 #define KERNEL(name, Sizes, ...) \
@@ -72,6 +73,18 @@ DEVICE void store_wide(T* to, uint4 words) {
 DEVICE uint32_t lane_row(uint32_t lane) { return lane / 4; }
 DEVICE uint32_t lane_part(uint32_t lane) { return lane % 4; }
 DEVICE uint32_t lane_at(uint32_t row, uint32_t part) { return row * 4 + part; }
+
+// Two floats as f16, to nearest, and what each is again.
+DEVICE uint32_t f16_pair(float lower, float upper) {
+  const __half2 pair = __floats2half2_rn(lower, upper);
+  return *reinterpret_cast<const uint32_t*>(&pair);
+}
+DEVICE float lower_f16(uint32_t pair) {
+  return __low2float(*reinterpret_cast<const __half2*>(&pair));
+}
+DEVICE float upper_f16(uint32_t pair) {
+  return __high2float(*reinterpret_cast<const __half2*>(&pair));
+}
 
 #include "matrix_products.h"
 #include "tile_products.h"
@@ -145,4 +158,34 @@ DEVICE MatrixSums matrix_products(MatrixSums sums, uint4 upper, uint4 lower, uin
 #else
   return plain_matrix_products(sums, ShuffledLanes{upper, lower, x}, lane);
 #endif
+}
+
+// sums + the products of 16 columns of f16 of 16 rows with those of 8 rows of x.
+DEVICE void multiply_f16(MatrixSums& sums, uint32_t upper, uint32_t lower, uint32_t next_upper,
+                         uint32_t next_lower, uint32_t x, uint32_t next_x) {
+#if __CUDA_ARCH__ >= 800
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(sums.at[0]), "+f"(sums.at[1]), "+f"(sums.at[2]), "+f"(sums.at[3])
+      : "r"(upper), "r"(lower), "r"(next_upper), "r"(next_lower), "r"(x), "r"(next_x));
+#else
+  const auto multiply_eight = [&](uint32_t above, uint32_t below, uint32_t other) {
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(sums.at[0]), "+f"(sums.at[1]), "+f"(sums.at[2]), "+f"(sums.at[3])
+        : "r"(above), "r"(below), "r"(other));
+  };
+  multiply_eight(upper, lower, x);
+  multiply_eight(next_upper, next_lower, next_x);
+#endif
+}
+
+// sums + the products of 16 split columns of 16 rows with those of 8 rows of x; of all lanes of a
+// warp. A lane brings its four columns of rows lane_row() and eight further, and of row lane_row()
+// of x. The smaller parts are not multiplied with each other.
+DEVICE MatrixSums split_products(MatrixSums sums, uint4 upper, uint4 lower, uint4 x, uint32_t) {
+  multiply_f16(sums, upper.y, lower.y, upper.w, lower.w, x.x, x.z);
+  multiply_f16(sums, upper.x, lower.x, upper.z, lower.z, x.y, x.w);
+  multiply_f16(sums, upper.x, lower.x, upper.z, lower.z, x.x, x.z);
+  return sums;
 }

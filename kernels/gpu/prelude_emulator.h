@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "../emulator/f16.h"
 #include "../emulator/pointers.h"
 
 #define KERNEL(name, Sizes, ...)                                                           \
@@ -90,6 +91,12 @@ inline uint32_t lane_at(uint32_t row, uint32_t part) {
   return row / 4 * 16 + part / 2 * 8 + row % 4 * 2 + part % 2;
 }
 
+inline uint32_t f16_pair(float lower, float upper) {
+  return ct::f16_bits(lower) | uint32_t(ct::f16_bits(upper)) << 16;
+}
+inline float lower_f16(uint32_t pair) { return ct::f16_value(uint16_t(pair)); }
+inline float upper_f16(uint32_t pair) { return ct::f16_value(uint16_t(pair >> 16)); }
+
 #include "matrix_products.h"
 #include "tile_products.h"
 
@@ -139,6 +146,43 @@ inline MatrixSums matrix_products(MatrixSums sums, uint4 upper, uint4 lower, uin
   all[lane] = {upper, lower, x};
   shuffle_xor(lane, 0, line);  // all are there
   sums = plain_matrix_products(sums, WarpOperands{all}, lane);
+  shuffle_xor(lane, 0, line);  // none is read any more
+  return sums;
+}
+
+// What a lane brings of a row, its four columns in two parts, and what the lanes of a warp bring.
+struct SplitColumns {
+  float greater[4], smaller[4];
+
+  explicit SplitColumns(uint4 words)
+      : greater{lower_f16(words.x), upper_f16(words.x), lower_f16(words.z), upper_f16(words.z)},
+        smaller{lower_f16(words.y), upper_f16(words.y), lower_f16(words.w), upper_f16(words.w)} {}
+
+  float dot(const SplitColumns& x, float sum) const {
+    for (uint32_t i = 0; i < 4; ++i) {
+      sum += smaller[i] * x.greater[i] + greater[i] * x.smaller[i] + greater[i] * x.greater[i];
+    }
+    return sum;
+  }
+};
+struct SplitOperands {
+  SplitColumns upper, lower, x;
+};
+
+// Fails where lanes of the warp are missing.
+inline MatrixSums split_products(MatrixSums sums, uint4 upper, uint4 lower, uint4 x, uint32_t lane,
+                                 uint32_t line = __builtin_LINE()) {
+  SplitOperands* const all = ct::Block::current().warp_memory<SplitOperands>();
+  all[lane] = {SplitColumns(upper), SplitColumns(lower), SplitColumns(x)};
+  shuffle_xor(lane, 0, line);  // all are there
+  const uint32_t row = lane_row(lane), column = 2 * lane_part(lane);
+  for (uint32_t part = 0; part < 4; ++part) {
+    const SplitOperands& own = all[lane_at(row, part)];
+    for (uint32_t i = 0; i < 4; ++i) {
+      const SplitColumns& from = all[lane_at(column + i % 2, part)].x;
+      sums.at[i] = (i < 2 ? own.upper : own.lower).dot(from, sums.at[i]);
+    }
+  }
   shuffle_xor(lane, 0, line);  // none is read any more
   return sums;
 }

@@ -63,6 +63,15 @@ DEVICE uint32_t lane_at(uint32_t row, uint32_t part) {
   return row / 4 * 16 + part / 2 * 8 + row % 4 * 2 + part % 2;
 }
 
+DEVICE uint32_t f16_pair(float lower, float upper) {
+  half2 pair;
+  pair.x = half(lower);
+  pair.y = half(upper);
+  return as_type<uint32_t>(pair);
+}
+DEVICE float lower_f16(uint32_t pair) { return float(as_type<half2>(pair).x); }
+DEVICE float upper_f16(uint32_t pair) { return float(as_type<half2>(pair).y); }
+
 #include "matrix_products.h"
 #include "tile_products.h"
 
@@ -85,6 +94,16 @@ DEVICE Matrix multiply_matrices(Matrix x, Matrix y, Matrix sums, uint32_t) {
 
 #include "float_tile_products.h"
 
+DEVICE MatrixSums sums_of(Matrix above, Matrix below) {
+  MatrixSums sums;
+  UNROLL
+  for (uint32_t i = 0; i < 2; ++i) {
+    sums.at[i] = element_of(above, i);
+    sums.at[2 + i] = element_of(below, i);
+  }
+  return sums;
+}
+
 // A pair of each lane's columns of x, rows of x beside each other: of a lane's two rows of x, the
 // column that is its row.
 DEVICE Matrix matrix_across(uint32_t pair, uint32_t lane) {
@@ -106,12 +125,7 @@ DEVICE MatrixSums multiply_pairs(MatrixSums sums, uint32_t upper, uint32_t lower
   const Matrix below =
       multiply_matrices(matrix_of(lower_half(lower), upper_half(lower)), across,
                         matrix_of(sums.at[2], sums.at[3]), lane);
-  UNROLL
-  for (uint32_t i = 0; i < 2; ++i) {
-    sums.at[i] = element_of(above, i);
-    sums.at[2 + i] = element_of(below, i);
-  }
-  return sums;
+  return sums_of(above, below);
 }
 
 // In floats, which hold bf16 and its products exactly, and which every such GPU multiplies.
@@ -121,4 +135,34 @@ DEVICE MatrixSums matrix_products(MatrixSums sums, uint4 upper, uint4 lower, uin
   sums = multiply_pairs(sums, upper.y, lower.y, x.y, lane);
   sums = multiply_pairs(sums, upper.z, lower.z, x.z, lane);
   return multiply_pairs(sums, upper.w, lower.w, x.w, lane);
+}
+
+// As matrix_across(), of a pair in two parts.
+DEVICE Matrix split_across(uint32_t greater_pair, uint32_t smaller_pair, uint32_t lane) {
+  const uint32_t part = lane_row(lane) / 2, row = 2 * lane_part(lane);
+  const bool is_upper = lane_row(lane) % 2 != 0;
+  const float lower = lower_f16(greater_pair) + lower_f16(smaller_pair);
+  const float upper = upper_f16(greater_pair) + upper_f16(smaller_pair);
+  const ushort first = ushort(lane_at(row, part)), second = ushort(lane_at(row + 1, part));
+  const float first_lower = simd_shuffle(lower, first), first_upper = simd_shuffle(upper, first);
+  const float second_lower = simd_shuffle(lower, second);
+  const float second_upper = simd_shuffle(upper, second);
+  return matrix_of(is_upper ? first_upper : first_lower, is_upper ? second_upper : second_lower);
+}
+
+DEVICE Matrix split_matrix(uint32_t greater_pair, uint32_t smaller_pair) {
+  return matrix_of(lower_f16(greater_pair) + lower_f16(smaller_pair),
+                   upper_f16(greater_pair) + upper_f16(smaller_pair));
+}
+
+// In floats, which hold the sum of both parts exactly.
+DEVICE MatrixSums split_products(MatrixSums sums, uint4 upper, uint4 lower, uint4 x,
+                                 uint32_t lane) {
+  const Matrix first = split_across(x.x, x.y, lane), second = split_across(x.z, x.w, lane);
+  Matrix above = matrix_of(sums.at[0], sums.at[1]), below = matrix_of(sums.at[2], sums.at[3]);
+  above = multiply_matrices(split_matrix(upper.x, upper.y), first, above, lane);
+  below = multiply_matrices(split_matrix(lower.x, lower.y), first, below, lane);
+  above = multiply_matrices(split_matrix(upper.z, upper.w), second, above, lane);
+  below = multiply_matrices(split_matrix(lower.z, lower.w), second, below, lane);
+  return sums_of(above, below);
 }

@@ -28,6 +28,8 @@
 #define CT_DELTA_FEW_KEYS 128  // of a head, up to which a token's kernel needs fewer registers
 #define CT_DELTA_MOST_KEYS 256  // of a head
 #define CT_DELTA_CHUNK 32  // tokens of a chunk, at most
+#define CT_DELTA_CHUNK_COLUMNS 16  // of a head's state that a block has, in chunks
+#define CT_DELTA_WARP_KEYS 32  // of a head's keys that a warp has, in chunks
 #define CT_DELTA_LONGEST_RECURRENCE 8  // tokens of a segment; longer ones may run in chunks
 
 // `wide`: every row of every operand begins at a multiple of 16 bytes.

@@ -69,6 +69,8 @@ interface Delta {
   readonly b?: Fill;
   readonly aLog?: Fill;
   readonly dtBias?: Fill;
+  /** Of values and states. */
+  readonly scale?: number;
   readonly options?: CaseOptions;
 }
 
@@ -81,7 +83,7 @@ const LONG_CHUNKS = { nmse: 3e-12, worst: 4e-5 };
 
 function delta(note: string, given: Delta): OperatorCase {
   const { heads = 3, key = 24, value = 64, lengths, chunk = 0, qk = normal() } = given;
-  const { stateType = "f32" } = given;
+  const { stateType = "f32", scale = 1 } = given;
   const bounds = starts(lengths);
   const rows = bounds.at(-1)!;
   const slots = fallingSlots(lengths.length);
@@ -91,12 +93,17 @@ function delta(note: string, given: Delta): OperatorCase {
     out: output(rows, heads * value),
     q: input(rows, heads * key, qk),
     k: input(rows, heads * key, qk),
-    v: input(rows, heads * value, normal()),
+    v: input(rows, heads * value, normal(scale)),
     a: input(rows, heads, given.a ?? uniform(-4, 1)),
     b: input(rows, heads, given.b ?? normal(2)),
     aLog: input(1, heads, given.aLog ?? rising(heads)),
     dtBias: input(1, heads, given.dtBias ?? uniform(-3, 0)),
-    state: state(lengths.length + 2, heads * key * value, only(slots, normal(0.5)), stateType),
+    state: state(
+      lengths.length + 2,
+      heads * key * value,
+      only(slots, normal(scale / 2)),
+      stateType,
+    ),
     segments: indexRow(...bounds),
     slots: indexRow(...slots),
   }, { ...(chunk >= 64 && { bound: LONG_CHUNKS }), ...given.options, scalars: [chunk] });
@@ -145,6 +152,7 @@ function chunked(): OperatorCase[] {
     delta("", { heads: 2, key: 33, value: 31, lengths: [50], chunk: 17 }),
     delta("", { heads: 2, key: 127, value: 32, lengths: [100], chunk: 64 }),
     delta("", { heads: 2, key: 96, value: 256, lengths: [150], chunk: 64 }),
+    delta("", { heads: 1, key: 256, value: 20, lengths: [70], chunk: 32 }),
     delta("", { lengths: [17, 0, 1, 40, 8, 9], chunk: 16 }),
     delta("", { lengths: [65, 3, 130], chunk: 64 }),
     delta("saturated gates", {
@@ -163,6 +171,8 @@ function chunked(): OperatorCase[] {
       b: uniform(30, 40),
     }),
     delta("epsilon matters", { lengths: [20], chunk: 16, qk: normal(2e-3) }),
+    delta("large values", { lengths: [40], chunk: 32, scale: 1e12 }),
+    delta("small values", { lengths: [40], chunk: 32, scale: 1e-12 }),
     delta("packed", {
       lengths: [20, 9],
       chunk: 16,

@@ -37,48 +37,48 @@ bool is_wide(const GatedDeltaArgs& args) {
          args.value_size * bytes % 16 == 0 && rows_are_wide(args.v);
 }
 
-// What chunks need of the tokens, one after the other; see gated_delta_chunk.h.
-struct DeltaTokens {
-  KernelBuffer queries, keys, solve, read, rates;
+// What the kernels for chunks hand one to the other; see gated_delta_pairs.h.
+struct DeltaMatrices {
+  KernelBuffer vectors, pairs, rates;
 };
 
-bool place_tokens(DeltaTokens& tokens, ct_device* device, const GatedDeltaArgs& args) {
-  const uint64_t heads = uint64_t{args.out.rows} * args.heads, bytes = heads * sizeof(float);
-  const uint64_t vectors = bytes * args.key_size, pairs = bytes * CT_DELTA_CHUNK;
-  unsigned char* next = static_cast<unsigned char*>(
-      device_scratch(device, delta_call, 2 * vectors + 2 * pairs + 4 * bytes));
-  if (!next) return false;
-  const auto place = [&](uint64_t size) {
-    const KernelBuffer buffer = {next, size};
-    next += size;
-    return buffer;
-  };
-  tokens.queries = place(vectors);
-  tokens.keys = place(vectors);
-  tokens.solve = place(pairs);
-  tokens.read = place(pairs);
-  tokens.rates = place(4 * bytes);
-  return true;
+// Of a head's keys in chunks, each of which a warp has.
+uint32_t delta_key_warps(uint32_t key_size) { return blocks_for(key_size, CT_DELTA_WARP_KEYS); }
+
+bool place_matrices(DeltaMatrices& matrices, ct_device* device, uint64_t chunks,
+                    const GatedDeltaArgs& args) {
+  constexpr uint64_t element = sizeof(float), tokens = CT_DELTA_CHUNK;  // in two parts of f16
+  const uint64_t padded_keys = uint64_t{delta_key_warps(args.key_size)} * CT_DELTA_WARP_KEYS;
+  const uint64_t all = chunks * args.heads;
+  const uint64_t vectors = all * 3 * tokens * padded_keys * element;
+  const uint64_t pairs = all * 2 * tokens * tokens * element;
+  const uint64_t rates = all * 2 * tokens * sizeof(float);
+  unsigned char* const memory = static_cast<unsigned char*>(
+      device_scratch(device, delta_call, vectors + pairs + rates));
+  matrices = {{memory, vectors}, {memory + vectors, pairs}, {memory + vectors + pairs, rates}};
+  return memory != nullptr;
 }
 
 // The segments that are long enough.
-bool run_delta_chunks(ct_device* device, const GatedDeltaArgs& args, const GatedDeltaSizes& sizes,
-                      const Grid& columns) {
-  DeltaTokens tokens;
-  if (!place_tokens(tokens, device, args)) return false;
+bool run_delta_chunks(ct_device* device, const GatedDeltaArgs& args,
+                      const GatedDeltaSizes& sizes) {
+  const uint32_t chunks = (args.out.rows - 1) / sizes.chunk + sizes.segments;  // of any number
+  DeltaMatrices matrices;
+  if (!place_matrices(matrices, device, chunks, args)) return false;
   const KernelBuffer starts = starts_of(args.segments);
-  const Grid each = {args.out.rows, args.heads, 1, block_threads};
+  const Grid each = {chunks, args.heads, 1, block_threads};
+  const Grid columns = {sizes.segments, args.heads,
+                        blocks_for(args.value_size, CT_DELTA_CHUNK_COLUMNS),
+                        delta_key_warps(args.key_size) * warp_threads};
   const Kernel kernel = args.state.type == CT_BF16 ? Kernel::gated_delta_chunks_bf16
                                                    : Kernel::gated_delta_chunks_f32;
-  return launch_kernel(device, delta_call, Kernel::delta_tokens, each, sizes, tokens.queries,
-                       tokens.keys, tokens.rates, buffer_of(args.q), buffer_of(args.k),
+  return launch_kernel(device, delta_call, Kernel::delta_pairs, each, sizes, matrices.vectors,
+                       matrices.pairs, matrices.rates, buffer_of(args.q), buffer_of(args.k),
                        buffer_of(args.a), buffer_of(args.b), buffer_of(args.a_log, args.heads),
                        buffer_of(args.dt_bias, args.heads), starts) &&
-         launch_kernel(device, delta_call, Kernel::delta_pairs, each, sizes, tokens.solve,
-                       tokens.read, tokens.rates, tokens.queries, tokens.keys, starts) &&
          launch_kernel(device, delta_call, kernel, columns, sizes, buffer_of(args.out),
-                       buffer_of(args.v), buffer_of(args.state), tokens.queries, tokens.keys,
-                       tokens.solve, tokens.read, tokens.rates, starts, slots_of(args.segments));
+                       buffer_of(args.v), buffer_of(args.state), matrices.vectors, matrices.pairs,
+                       matrices.rates, starts, slots_of(args.segments));
 }
 
 }  // namespace
@@ -108,7 +108,7 @@ bool run_gated_delta(ct_device* device, const GatedDeltaArgs& args) {
                        buffer_of(args.b), buffer_of(args.a_log, args.heads),
                        buffer_of(args.dt_bias, args.heads), buffer_of(args.state),
                        starts_of(segments), slots_of(segments)) &&
-         (!may_chunk || run_delta_chunks(device, args, sizes, columns));
+         (!may_chunk || run_delta_chunks(device, args, sizes));
 }
 
 }  // namespace ct
