@@ -57,8 +57,8 @@ interface Outcome {
 async function generate(args: CommandArguments): Promise<number> {
   const options = { maxTokens: DEFAULT_MAX_TOKENS, ...samplingOptions(args) };
   const saved = await readSaved(args);
-  expectSavable(text(args, "save"));
   const prompt = await promptOf(args, saved !== undefined);
+  expectSavable(text(args, "save"));
   const asJson = flag(args, "json");
   await using runtime = await loadModel(args, { sessions: 1 });
   await using session = saved ? await runtime.restore(saved) : await runtime.session();
