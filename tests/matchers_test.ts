@@ -104,7 +104,7 @@ const LEAVES = `
   const vocabulary = { tokens: ["a", "b", ""], endTokens: [2] };
   const bell = new Int32Array(new SharedArrayBuffer(4));
   const matchers = new Matchers(() => vocabulary, bell, { mostMs: 1000 });
-  const grammar = Grammar.regex("(((a{0,99}){0,99}){0,99}){0,99}");
+  const grammar = Grammar.regex("(((((a{0,99}){0,99}){0,99}){0,99}){0,99}){0,99}");
   await matchers.open('root ::= "a"');
   await matchers.open(grammar.text).catch(({ message }) => console.log(message));
   matchers.stop();
