@@ -101,10 +101,11 @@ const BAD: readonly [grammar: string, words: string][] = [
 const LEAVES = `
   import { Grammar } from "./src/grammar/grammar.ts";
   import { Matchers } from "./src/grammar/matchers.ts";
-  const vocabulary = { tokens: ["a", "b", ""], endTokens: [2] };
+  const tokens = Array.from({ length: 100_000 }, (_, i) => i.toString(36));
+  const vocabulary = { tokens: [...tokens, ""], endTokens: [tokens.length] };
   const bell = new Int32Array(new SharedArrayBuffer(4));
   const matchers = new Matchers(() => vocabulary, bell, { mostMs: 1000 });
-  const grammar = Grammar.regex("(((((a{0,99}){0,99}){0,99}){0,99}){0,99}){0,99}");
+  const grammar = Grammar.json(${JSON.stringify(bigSchema("a"))});
   await matchers.open('root ::= "a"');
   await matchers.open(grammar.text).catch(({ message }) => console.log(message));
   matchers.stop();
