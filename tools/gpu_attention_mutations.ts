@@ -68,8 +68,8 @@ export const GPU_ATTENTION: readonly Mutation[] = [
   },
   {
     file: "gpu/attention_values.h",
-    find: "if (lane & mask) place += kept;",
-    replace: "if (lane & mask) place += 1;",
+    find: "column + lane * each / warp_size",
+    replace: "column + lane % each",
     why: "sums of values are written to columns of others",
   },
   {

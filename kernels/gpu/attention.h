@@ -48,7 +48,7 @@ DEVICE void attend_span(SIZES(AttentionSizes) sizes, AttentionShared shared, uin
     barrier();                                                                                  \
     GLOBAL(float) own_totals = totals + part * sizes.head_size;                                 \
     const uint64_t column = uint64_t(group.key_head) * sizes.head_size;                         \
-    if (sizes.is_wide) {                                                                        \
+    if (sizes.wide) {                                                                           \
       attend_span<true, T>(sizes, shared, group.count, own_totals, own_marks, keys + column,    \
                            values + column, THREAD);                                            \
     } else {                                                                                    \

@@ -3,36 +3,15 @@
 #include "attention_span.h"
 #include "wide.h"
 
+// Adds what the rows of a warp's lanes bring. Lane l gets sum l * count / warp_size of the `count`.
 template <uint32_t count>
-struct RowNumbers {
-  float at[count];
-};
-
-// Adds the numbers that the rows of a warp's lanes bring; a lane gets one of their sums, that in
-// place_of_sum(). In each step a lane gives away half of what it has.
-template <uint32_t count>
-DEVICE float sum_of_rows(RowNumbers<count> numbers, uint32_t lane) {
-  UNROLL
-  for (uint32_t step = 1; step < attention_rows; step *= 2) {
-    const uint32_t mask = 4 * step, kept = count / 2 / step;
-    UNROLL
-    for (uint32_t k = 0; k < (kept > 0 ? kept : 1); ++k) {
-      const float lower = numbers.at[k], upper = kept > 0 ? numbers.at[k + kept] : lower;
-      const bool is_upper = (lane & mask) != 0;
-      numbers.at[k] = (is_upper ? upper : lower) + shuffle_xor(is_upper ? lower : upper, mask);
-    }
+DEVICE float sum_of_rows(LaneSums<count> sums, uint32_t lane) {
+  float sum = spread_sums<count, count>(sums, lane).at[0];
+  // Fewer sums than rows: several rows are left with parts of the same.
+  for (uint32_t mask = warp_size / 2 / count; mask >= warp_size / attention_rows; mask /= 2) {
+    sum += shuffle_xor(sum, mask);
   }
-  return numbers.at[0];
-}
-
-// Which of its numbers sum_of_rows() gives a lane.
-template <uint32_t count>
-DEVICE uint32_t place_of_sum(uint32_t lane) {
-  uint32_t place = 0;
-  for (uint32_t kept = count / 2, mask = 4; kept > 0; kept /= 2, mask *= 2) {
-    if (lane & mask) place += kept;
-  }
-  return place;
+  return sum;
 }
 
 // A lane's values of two tokens of a page.
@@ -65,7 +44,7 @@ DEVICE void add_values(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
   const uint32_t token = lane / 4;
   for (uint32_t run = warp; run * 4 * each < sizes.head_size; run += block_warps) {
     const uint32_t column = (run * 4 + lane % 4) * each;
-    RowNumbers<each> sums[most_group_heads] = {};
+    LaneSums<each> sums[most_group_heads] = {};
     TokenValues next = load_values<is_wide, T>(sizes, values, shared.pages[0], token, column);
     for (uint32_t entry = 0; entry < attention_span; ++entry) {
       const TokenValues own = next;
@@ -89,7 +68,7 @@ DEVICE void add_values(SIZES(AttentionSizes) sizes, AttentionShared shared, uint
         }
       }
     }
-    const uint32_t own_column = column + place_of_sum<each>(lane);
+    const uint32_t own_column = column + lane * each / warp_size;
     UNROLL
     for (uint32_t h = 0; h < most_group_heads; ++h) {
       if (h >= heads) continue;

@@ -140,8 +140,8 @@ DEVICE DeltaTiles delta_added(DeltaLeft updates, GLOBAL(const uint4) read, Delta
 }
 
 DEVICE void delta_write_chunk(SIZES(GatedDeltaSizes) sizes, DeltaSegment segment, uint32_t first,
-                        DeltaTiles added, GLOBAL(const float) rates,
-                        SHARED_POINTER(float) partials, DeltaChunkPlace place) {
+                              DeltaTiles added, GLOBAL(const float) rates,
+                              SHARED_POINTER(float) partials, DeltaChunkPlace place) {
   const DeltaTiles known = delta_shared_sums(partials, true, place);
   GLOBAL(float) out = segment.out + delta_value_place(sizes.out_stride, first, place);
   UNROLL

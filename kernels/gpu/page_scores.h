@@ -73,7 +73,7 @@ KERNEL(page_limits, PageLimitsSizes, BUFFER(0, float, limits), BUFFER(1, const f
       bounds + (page * sizes.bounds_stride + uint64_t(group.key_head) * sizes.head_size);
   const PageBounds own = {least, least + sizes.bounds_columns / 2};
   const HeadLimits sums =
-      sizes.is_wide
+      sizes.wide
           ? page_limit_parts<true>(sizes, queries, group.count, own, has_page, shift, part)
           : page_limit_parts<false>(sizes, queries, group.count, own, has_page, shift, part);
   GLOBAL(float) to = limits + ((uint64_t(row) * sizes.group.heads + group.first) * list.width + e);

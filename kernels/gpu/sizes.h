@@ -142,7 +142,7 @@ struct AttentionSizes {
   uint32_t segments, spans;
   uint32_t head_size, window;
   uint32_t first_row;
-  uint32_t is_wide;  // halves of heads begin at multiples of 16 bytes
+  uint32_t wide;  // halves of heads begin at multiples of 16 bytes
   float scale;
   float frequencies[CT_MOST_HEAD_SIZE / 2];
 };
@@ -159,7 +159,7 @@ struct PageLimitsSizes {
   uint64_t q_stride, bounds_stride;
   uint32_t segments;
   uint32_t head_size, bounds_columns;
-  uint32_t is_wide;  // halves of heads begin at multiples of 16 bytes
+  uint32_t wide;  // halves of heads begin at multiples of 16 bytes
   float scale;
   float frequencies[CT_MOST_HEAD_SIZE / 2];
 };
