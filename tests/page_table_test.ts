@@ -41,6 +41,22 @@ Deno.test("PageTable evicts the page that has longest not been among the best", 
   assertEquals(table.inexactFrom, 128);
 });
 
+Deno.test("PageTable notes the best quarter of the scores, whatever their order", () => {
+  const random = new Random(8);
+  for (let pages = 6; pages < 60; pages++) {
+    const table = fullTable(pages);
+    table.prepare(0, 16);
+    for (let start = 16; start < 16 * pages; start += 16) table.prepare(start, 16);
+    // Few values, so that many are alike, and pages that no query can read.
+    const scores = Float32Array.from(table.held, () => Math.log(random.below(1 + pages / 3)));
+    table.score(scores, 16 * pages - 1);
+    const least = scores.toSorted().at(-Math.ceil(pages / 4))!;
+    const best = table.held.map(({ used }) => used === 16 * pages - 1);
+    best.pop(); // the last page was taken at this position
+    assertEquals(best, [...scores.subarray(0, -1)].map((score) => score >= least));
+  }
+});
+
 Deno.test("PageTable never evicts the first page nor the recent ones", () => {
   const table = fullTable(8);
   const random = new Random(7);

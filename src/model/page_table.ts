@@ -5,6 +5,7 @@
  * @module
  */
 import { PAGE_TOKENS } from "../ops.ts";
+import { nthLeast } from "./nth_least.ts";
 
 /** Pages that a full-attention layer needs at least: see {@linkcode PageTable.prepare}. */
 export const LEAST_PAGES = 6;
@@ -53,9 +54,9 @@ export interface PageTableState {
 export class PageTable {
   readonly #options: PageTableOptions;
   readonly #recent: number;
-  readonly #held: HeldPage[] = [];
+  readonly #held: (HeldPage & { used: number })[] = [];
   readonly #free: number[];
-  /** Scores in their order; allocated once, as every token needs it. */
+  /** Room for scores in another order; allocated once, as every token needs it. */
   readonly #ranked: Float32Array<ArrayBuffer>;
   #inexactFrom: number | undefined;
   #version = 0;
@@ -149,9 +150,9 @@ export class PageTable {
     const count = this.#held.length;
     const ranked = this.#ranked.subarray(0, count);
     ranked.set(scores.subarray(0, count));
-    const least = ranked.sort()[count - Math.ceil(count * BEST_SHARE)]!;
+    const least = nthLeast(ranked, count - Math.ceil(count * BEST_SHARE));
     for (let i = 0; i < count; i++) {
-      if (scores[i]! >= least) this.#held[i] = { ...this.#held[i]!, used: last };
+      if (scores[i]! >= least) this.#held[i]!.used = last;
     }
   }
 
