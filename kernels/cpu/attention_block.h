@@ -42,13 +42,14 @@ template <uint32_t heads, typename T>
 CT_ALWAYS_INLINE void score_page(const AttentionHeads& to, const AttentionBlock<T>& block,
                                  uint32_t number) {
   const AttentionPage<T>& page = block.pages[number];
-  const T* rows[1][CT_PAGE_TOKENS];
+  const T *rows[1][CT_PAGE_TOKENS], *later[1][CT_PAGE_TOKENS];
   for (uint32_t t = 0; t < CT_PAGE_TOKENS; ++t) {
     rows[0][t] = page.keys + t * block.keys_stride;
-    prefetch_bytes(page.later_keys + t * block.keys_stride, block.size * sizeof(T));
+    later[0][t] = page.later_keys + t * block.keys_stride;
   }
   float* const scores = to.scores + number * CT_PAGE_TOKENS;
-  score_rows_of<heads, T, 1>(scores, block_tokens, {to.queries}, rows, block.size, block.scale);
+  score_rows_of<heads, T, 1>(scores, block_tokens, {to.queries}, rows, later, block.size,
+                               block.scale);
   const auto hide = [&](uint32_t t) {
     for (uint32_t h = 0; h < heads; ++h) scores[h * block_tokens + t] = -__builtin_inff();
   };

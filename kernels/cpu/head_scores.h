@@ -1,6 +1,7 @@
 // Products of a few query heads with CT_PAGE_TOKENS rows, such as the keys of a page.
 #pragma once
 #include "paired.h"
+#include "prefetch.h"
 
 namespace ct {
 namespace CT_TARGET {
@@ -55,14 +56,19 @@ CT_ALWAYS_INLINE void add_rows(Vector (&total)[heads][score_rows], const ScoreQu
 }
 
 // Writes scores[heads][CT_PAGE_TOKENS], `score_stride` floats apart, of heads with rows of `size`
-// elements. Where there are second queries, theirs with the second rows are added.
+// elements. Where there are second queries, theirs with the second rows are added. Asks for the rows
+// `later`, a few at a time, as only so many lines can be on their way at once.
 template <uint32_t heads, typename T, uint32_t parts>
 void score_rows_of(float* scores, uint64_t score_stride, const ScoreQueries (&queries)[parts],
-                   const T* const (&rows)[parts][CT_PAGE_TOKENS], uint32_t size, float scale) {
+                   const T* const (&rows)[parts][CT_PAGE_TOKENS],
+                   const T* const (&later)[parts][CT_PAGE_TOKENS], uint32_t size, float scale) {
   Vector totals[heads][CT_PAGE_TOKENS];
   for (uint32_t t = 0; t < CT_PAGE_TOKENS; t += score_rows) {
     Vector total[heads][score_rows] = {};
-    for (uint32_t p = 0; p < parts; ++p) add_rows<heads>(total, queries[p], rows[p] + t, size);
+    for (uint32_t p = 0; p < parts; ++p) {
+      for (uint32_t r = 0; r < score_rows; ++r) prefetch_bytes(later[p][t + r], size * sizeof(T));
+      add_rows<heads>(total, queries[p], rows[p] + t, size);
+    }
     for (uint32_t h = 0; h < heads; ++h) {
       for (uint32_t r = 0; r < score_rows; ++r) totals[h][t + r] = total[h][r];
     }

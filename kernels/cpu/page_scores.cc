@@ -63,20 +63,20 @@ void limit_pages(const PageScoresArgs& args, PageScoresScratch& scratch, const P
     const bool has_page = e < list.width && list.pages[e] >= 0;
     return args.bounds.row(uint32_t(list.pages[has_page ? e : some])) + uint64_t{kv_head} * size;
   };
-  const float* rows[2][CT_PAGE_TOKENS];
+  const float *rows[2][CT_PAGE_TOKENS], *later[2][CT_PAGE_TOKENS];
   for (uint32_t i = 0; i < CT_PAGE_TOKENS; ++i) {
     rows[0][i] = bounds_of(first + i < end ? first + i : some);
     rows[1][i] = rows[0][i] + half;
-    const float* const later = bounds_of(first + CT_PAGE_TOKENS + i);
-    prefetch_bytes(later, size * sizeof(float));
-    prefetch_bytes(later + half, size * sizeof(float));
+    later[0][i] = bounds_of(first + CT_PAGE_TOKENS + i);
+    later[1][i] = later[0][i] + half;
   }
   const float scale = 1.0f / __builtin_sqrtf(float(size));
   for_heads(group, [&](auto heads, uint32_t h) {
     const ScoreQueries queries[2] = {{scratch.negative + h * scratch.stride, scratch.stride},
                                      {scratch.positive + h * scratch.stride, scratch.stride}};
     float* const limits = scratch.limits + h * scratch.width + first;
-    score_rows_of<heads.value>(limits, scratch.width, queries, rows, size, scale);
+    score_rows_of<heads.value>(limits, scratch.width, queries, rows, later, size,
+                                 scale);
   });
   for (uint32_t e = first; e < first + CT_PAGE_TOKENS; ++e) {
     if (e < end && list.pages[e] >= 0) continue;
