@@ -37,9 +37,9 @@ export interface Rate {
   readonly tokens_per_second_sd: number;
 }
 
-/** A result beside what the machine could do just before and after. */
+/** A result beside what the machine could do just before and after each repetition. */
 export interface Held {
-  /** In the unit of what is held against it, the mean of both measurements. */
+  /** In the unit of what is held against it, the mean of all these measurements. */
   readonly limit: number;
   readonly fraction_of_limit: number;
 }
@@ -98,34 +98,31 @@ export async function benchmark(
   const measurements = (Number(options.prompt > 0) + batches.length) * options.depths.length;
   const steps = measurements * options.repetitions;
   let begun = 0;
-  const step = (what: string) => () => progress(what, begun++ / steps);
+  const limits: Limits[] = [];
   const measure = () => {
-    if (options.limits) return options.limits;
-    progress("measuring the machine", begun / steps);
-    return limitsOf(runtime);
+    if (!options.limits) progress("measuring the machine", begun / steps);
+    const measured = options.limits ?? limitsOf(runtime);
+    limits.push(measured);
+    return measured;
   };
   progress("warming up", 0);
   await warmUp(runtime);
   // What a machine can do changes with what else it does.
-  const limits = [measure()];
-  const held = (value: number, kind: keyof Limits): Held => {
-    limits.push(measure());
-    const limit = mean(limits.slice(-2).map((each) => each[kind]));
-    return { limit, fraction_of_limit: value / limit };
-  };
-  const isFloat = ["f32", "bf16"].includes(runtime.weightsType);
-  for (const depth of options.depths) {
-    if (options.prompt > 0) {
-      const told = step(`reading ${options.prompt} tokens at depth ${depth}`);
-      const result = await timePrefill(runtime, depth, options, told);
-      const kind = isFloat ? "bf16_gflop_s" : "int8_gop_s";
-      prefill.push({ ...result, ...held(result.gflop_s, kind) });
+  measure();
+  const repeat: Repeat = async (what, once) => {
+    const repetitions: Repetition[] = [];
+    for (let i = 0; i < options.repetitions; i++) {
+      progress(what, begun++ / steps);
+      const before = limits.at(-1)!;
+      const rate = await once();
+      repetitions.push({ rate, limits: meanLimits([before, measure()]) });
     }
+    return repetitions;
+  };
+  for (const depth of options.depths) {
+    if (options.prompt > 0) prefill.push(await timePrefill(runtime, depth, options, repeat));
     for (const batch of batches) {
-      const sessions = batch === 1 ? "" : ` in each of ${batch} sessions`;
-      const told = step(`generating ${options.generate} tokens at depth ${depth}${sessions}`);
-      const result = await timeDecode(runtime, depth, batch, options, told);
-      decode.push({ ...result, ...held(result.gb_s, "read_gb_s") });
+      decode.push(await timeDecode(runtime, depth, batch, options, repeat));
     }
   }
   const { instructionSet, threads } = runtime.backend;
@@ -136,11 +133,7 @@ export async function benchmark(
       instruction_set: instructionSet,
       threads,
     },
-    limits: {
-      read_gb_s: mean(limits.map(({ read_gb_s }) => read_gb_s)),
-      bf16_gflop_s: mean(limits.map(({ bf16_gflop_s }) => bf16_gflop_s)),
-      int8_gop_s: mean(limits.map(({ int8_gop_s }) => int8_gop_s)),
-    },
+    limits: meanLimits(limits),
     synthetic_context: options.syntheticContext ?? false,
     model: {
       shape: runtime.name,
@@ -154,6 +147,15 @@ export async function benchmark(
     decode,
   };
 }
+
+/** One run of what is repeated: tokens a second, and the machine's limits before and after. */
+interface Repetition {
+  readonly rate: number;
+  readonly limits: Limits;
+}
+
+/** Runs something, which returns tokens a second, several times. */
+type Repeat = (what: string, once: () => Promise<number>) => Promise<Repetition[]>;
 
 /** Measures what the model runs on, while it does nothing. */
 function limitsOf({ backend: { name, openedAs, threads }, config }: Runtime): Limits {
@@ -179,50 +181,48 @@ async function warmUp(runtime: Runtime): Promise<void> {
 async function timePrefill(
   runtime: Runtime,
   depth: number,
-  { prompt, repetitions, syntheticContext }: BenchmarkOptions,
-  told: () => void,
-): Promise<Omit<PrefillResult, keyof Held>> {
+  { prompt, syntheticContext }: BenchmarkOptions,
+  repeat: Repeat,
+): Promise<PrefillResult> {
   const open = await opener(runtime, depth, syntheticContext);
-  const rates: number[] = [];
-  for (let repetition = 0; repetition < repetitions; repetition++) {
-    told();
+  const repetitions = await repeat(`reading ${prompt} tokens at depth ${depth}`, async () => {
     await using session = await open();
     const start = performance.now();
     await session.append(tokens(runtime, prompt), { logits: "none" });
-    rates.push(prompt / (performance.now() - start) * 1000);
-  }
-  const rate = summarize(rates);
-  const gflop = 2 * layerParameters(runtime.config) * rate.tokens_per_second / 1e9;
-  return { depth, tokens: prompt, ...rate, gflop_s: gflop };
+    return prompt / (performance.now() - start) * 1000;
+  });
+  const gflop = 2 * layerParameters(runtime.config) / 1e9;
+  const isFloat = ["f32", "bf16"].includes(runtime.weightsType);
+  const rate = summarize(repetitions, gflop, isFloat ? "bf16_gflop_s" : "int8_gop_s");
+  return { depth, tokens: prompt, ...rate, gflop_s: gflop * rate.tokens_per_second };
 }
 
 async function timeDecode(
   runtime: Runtime,
   depth: number,
   batch: number,
-  { generate, repetitions, syntheticContext }: BenchmarkOptions,
-  told: () => void,
-): Promise<Omit<DecodeResult, keyof Held>> {
+  { generate, syntheticContext }: BenchmarkOptions,
+  repeat: Repeat,
+): Promise<DecodeResult> {
   // The same sessions serve all repetitions: each goes a little deeper.
   await using stack = new AsyncDisposableStack();
   const open = await opener(runtime, Math.max(depth, 1), syntheticContext);
   const sessions: Session[] = [];
   for (let i = 0; i < batch; i++) sessions.push(stack.use(await open()));
-  const rates: number[] = [];
   const gaps: number[] = [];
-  for (let repetition = 0; repetition < repetitions; repetition++) {
-    told();
+  const together = batch === 1 ? "" : ` in each of ${batch} sessions`;
+  const what = `generating ${generate} tokens at depth ${depth}${together}`;
+  const repetitions = await repeat(what, async () => {
     // The first tokens may be there before a pass: each of the others takes one.
     const times = await Promise.all(sessions.map((session) => tokenTimes(session, generate + 1)));
     const start = Math.max(...times.map(([first]) => first!));
     const last = Math.max(...times.map((one) => one.at(-1)!));
-    rates.push(times.flat().filter((time) => time > start).length / (last - start) * 1000);
     for (const [first, ...others] of times) gaps.push(...tokenGaps(others, first!));
-  }
+    return times.flat().filter((time) => time > start).length / (last - start) * 1000;
+  });
   gaps.sort((a, b) => a - b);
-  const rate = summarize(rates);
   const bytes = bytesPerToken(runtime, depth, batch);
-  const gb = bytes * rate.tokens_per_second / 1e9;
+  const rate = summarize(repetitions, bytes / 1e9, "read_gb_s");
   return {
     depth,
     tokens: generate,
@@ -233,7 +233,7 @@ async function timeDecode(
       p99: gaps[Math.floor(gaps.length * 0.99)]!,
     },
     bytes_per_token: bytes,
-    gb_s: gb,
+    gb_s: bytes * rate.tokens_per_second / 1e9,
   };
 }
 
@@ -260,11 +260,30 @@ function tokens(runtime: Runtime, count: number): Int32Array {
   return Int32Array.from({ length: count }, (_, i) => (i * 7919 + 13) % vocabularySize);
 }
 
-function summarize(values: readonly number[]): Rate {
-  const average = mean(values);
-  const squares = values.reduce((sum, value) => sum + (value - average) ** 2, 0);
-  const deviation = Math.sqrt(squares / Math.max(1, values.length - 1));
-  return { tokens_per_second: average, tokens_per_second_sd: deviation };
+/** What repetitions come to, where each token takes so much of what a limit is of. */
+function summarize(
+  repetitions: readonly Repetition[],
+  perToken: number,
+  kind: keyof Limits,
+): Rate & Held {
+  const rates = repetitions.map(({ rate }) => rate);
+  const average = mean(rates);
+  const squares = rates.reduce((sum, rate) => sum + (rate - average) ** 2, 0);
+  const limit = mean(repetitions.map(({ limits }) => limits[kind]));
+  return {
+    tokens_per_second: average,
+    tokens_per_second_sd: Math.sqrt(squares / Math.max(1, rates.length - 1)),
+    limit,
+    fraction_of_limit: average * perToken / limit,
+  };
+}
+
+function meanLimits(limits: readonly Limits[]): Limits {
+  return {
+    read_gb_s: mean(limits.map(({ read_gb_s }) => read_gb_s)),
+    bf16_gflop_s: mean(limits.map(({ bf16_gflop_s }) => bf16_gflop_s)),
+    int8_gop_s: mean(limits.map(({ int8_gop_s }) => int8_gop_s)),
+  };
 }
 
 function mean(values: readonly number[]): number {
