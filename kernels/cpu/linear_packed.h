@@ -28,10 +28,11 @@ constexpr uint32_t packed_few_rows = 1, packed_few_blocks = 1;
 // thread: the fewer there are, the longer the last one keeps the others waiting.
 constexpr uint64_t packed_task_bytes = 64 * 1024, packed_thread_tasks = 64;
 
-// What each tile of rows asks for of a later block: where there are several tiles, its share of all
-// of it, and where there is one, so many bytes; the processor sees to the rest.
+// What a tile of rows asks for of a later block: with few rows the processor sees to most of it,
+// and with more each tile asks for all, as the one before may not have got it.
 inline uint64_t packed_prefetched(uint32_t rows, uint64_t block_bytes) {
-  return rows > packed_tile_rows ? divide_up(block_bytes, rows / packed_tile_rows) : 12 * 1024;
+  constexpr uint64_t few_bytes = 12 * 1024;
+  return rows <= packed_few_rows && block_bytes > few_bytes ? few_bytes : block_bytes;
 }
 
 template <uint32_t rows, uint32_t blocks>
@@ -82,7 +83,6 @@ void packed_tile(Vector (&totals)[rows][blocks * parts], const Packed& weight, u
   const uintptr_t later =
       reinterpret_cast<uintptr_t>(weight.block(block)) + prefetch_ahead(blocks * block_bytes);
   const uint64_t asked = packed_prefetched(input.rows(), block_bytes);
-  const uint64_t first_asked = row / packed_tile_rows * asked;
   uint64_t offset = 0;
   for (uint32_t g = 0; g < weight.layout.groups(); ++g) {
     PackedSums<rows, blocks> sums;
@@ -93,7 +93,7 @@ void packed_tile(Vector (&totals)[rows][blocks * parts], const Packed& weight, u
       for (uint32_t i = 0; i < blocks * parts; ++i) sums.at[r][i] = first;
     }
     for (uint32_t k = 0; k < group; k += Code::columns, offset += packed_line) {
-      const bool asks = offset >= first_asked && offset < first_asked + asked;
+      const bool asks = offset < asked;
       for (uint32_t b = 0; asks && b < blocks; ++b) prefetch(later + b * block_bytes + offset);
       add_chunk<Code, rows, blocks>(sums, codes, offset, elements);
       for (uint32_t r = 0; r < rows; ++r) elements[r] += Code::columns;
