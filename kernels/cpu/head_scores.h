@@ -56,8 +56,8 @@ CT_ALWAYS_INLINE void add_rows(Vector (&total)[heads][score_rows], const ScoreQu
 }
 
 // Writes scores[heads][CT_PAGE_TOKENS], `score_stride` floats apart, of heads with rows of `size`
-// elements. Where there are second queries, theirs with the second rows are added. Asks for the rows
-// `later`, a few at a time, as only so many lines can be on their way at once.
+// elements. Where there are second queries, theirs with the second rows are added. Asks for the
+// rows `later`, a few at a time, as only so many lines can be on their way at once.
 template <uint32_t heads, typename T, uint32_t parts>
 void score_rows_of(float* scores, uint64_t score_stride, const ScoreQueries (&queries)[parts],
                    const T* const (&rows)[parts][CT_PAGE_TOKENS],
