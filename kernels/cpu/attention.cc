@@ -5,6 +5,7 @@
 #include "attention_block.h"
 #include "attention_plan.h"
 #include "kernel_table.h"
+#include "like_parts.h"
 #include "page_table.h"
 #include "query_turns.h"
 
@@ -144,7 +145,7 @@ void attend_block_rows(const AttentionTask& task, const AttentionScratch& scratc
   for (uint32_t r = 0; r < task.rows; ++r) {
     see_block(seen, task.args, list, block, task.kv_head + kv, task.lowest(r), task.position(r));
     if (!seen.count) continue;
-    for_heads(task.heads, [&](auto count, uint32_t h) {
+    for_like_parts<score_heads>(task.heads, [&](auto count, uint32_t h) {
       const uint64_t i = (uint64_t{r} * task.kv_heads + kv) * task.heads + h;
       const ScoreQueries from = {queries + i * scratch.stride, scratch.stride};
       const AttentionHeads heads = {from, scratch.scores + i * block_tokens, scratch.span.from(i)};

@@ -49,7 +49,7 @@ CT_ALWAYS_INLINE void score_page(const AttentionHeads& to, const AttentionBlock<
   }
   float* const scores = to.scores + number * CT_PAGE_TOKENS;
   score_rows_of<heads, T, 1>(scores, block_tokens, {to.queries}, rows, later, block.size,
-                               block.scale);
+                             block.scale);
   const auto hide = [&](uint32_t t) {
     for (uint32_t h = 0; h < heads; ++h) scores[h * block_tokens + t] = -__builtin_inff();
   };

@@ -81,24 +81,6 @@ void score_rows_of(float* scores, uint64_t score_stride, const ScoreQueries (&qu
   }
 }
 
-// A number that a generic lambda takes as a constant.
-template <uint32_t n>
-struct Count {
-  static constexpr uint32_t value = n;
-};
-
-// Calls body(Count<n>(), first) for n of `count` heads from `first` on, in parts that cover them
-// all and are nearly alike.
-template <uint32_t most = score_heads, typename Body>
-void for_heads(uint32_t count, const Body& body, uint32_t first = 0) {
-  if constexpr (most > 0) {
-    const uint32_t parts = (count - first + score_heads - 1) / score_heads;
-    const uint32_t size = parts ? (count - first + parts - 1) / parts : 0;
-    for (; first + most <= count && size >= most; first += most) body(Count<most>(), first);
-    for_heads<most - 1>(count, body, first);
-  }
-}
-
 }  // namespace
 }  // namespace CT_TARGET
 }  // namespace ct

@@ -1,4 +1,5 @@
 #include "kernel_table.h"
+#include "like_parts.h"
 #include "linear_packed.h"
 #include "linear_tile.h"
 #include "parts.h"
@@ -80,18 +81,6 @@ void linear_few(ThreadPool& pool, const LinearArgs& args) {
   });
 }
 
-template <uint32_t rows>
-void panel_rows(float* partial, const float* panel, const float* x, uint64_t x_stride,
-                 uint32_t depth, uint32_t count) {
-  if constexpr (rows > 1) {
-    if (count < rows) {
-      panel_rows<rows - 1>(partial, panel, x, x_stride, depth, count);
-      return;
-    }
-  }
-  panel_tile<rows>(partial, panel, x, x_stride, depth);
-}
-
 // What one task computes: outputs first_output ... of rows first_row ...
 struct LinearBlock {
   uint32_t first_output, outputs;
@@ -113,8 +102,10 @@ void accumulate_block(float* partial, float* panel, const LinearArgs& args,
                outputs, depth);
     for (uint32_t r = 0; r < block.rows; r += tile_rows) {
       float* sums = partial + (uint64_t{o} * block.rows + uint64_t{r} * tile_outputs) * lanes;
-      panel_rows<tile_rows>(sums, panel, args.x.row(block.first_row + r) + k, args.x.stride, depth,
-                             smaller(tile_rows, block.rows - r));
+      with_count<tile_rows>(smaller(tile_rows, block.rows - r), [&](auto rows) {
+        panel_tile<rows.value>(sums, panel, args.x.row(block.first_row + r) + k, args.x.stride,
+                               depth);
+      });
     }
   }
 }

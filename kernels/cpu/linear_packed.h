@@ -3,6 +3,7 @@
 //   total += float(sum of its products) * (scale of the weights * scale of x)
 // in two roundings on every instruction set, so that all give the same bits.
 #pragma once
+#include "like_parts.h"
 #include "packed_dot.h"
 #include "packed_input.h"
 #include "parts.h"
@@ -126,27 +127,13 @@ void packed_outputs(const LinearArgs& args, const Packed& weight, uint32_t block
   }
 }
 
-// A tile of `rows` rows, of which there are at most so many.
-template <typename Code, uint32_t blocks, uint32_t most>
-void packed_rows_at(const LinearArgs& args, const Packed& weight, uint32_t block,
-                    const Input& input, uint32_t row, uint32_t rows) {
-  if (rows == most) {
-    packed_outputs<Code, most, blocks>(args, weight, block, input, row);
-  } else if constexpr (most > 1) {
-    packed_rows_at<Code, blocks, most - 1>(args, weight, block, input, row, rows);
-  }
-}
-
-// All rows of some blocks, in tiles of like size, as small ones keep the units waiting: those after
-// the first tile find the weights in a near cache.
+// All rows of some blocks: those after the first tile find the weights in a near cache.
 template <typename Code, uint32_t blocks, uint32_t most = packed_tile_rows>
 void packed_rows_of(const LinearArgs& args, const Packed& weight, uint32_t block,
                     const Input& input) {
-  for (uint32_t row = 0; row < args.x.rows;) {
-    const uint32_t left = args.x.rows - row, rows = divide_up(left, divide_up(left, most));
-    packed_rows_at<Code, blocks, most>(args, weight, block, input, row, rows);
-    row += rows;
-  }
+  for_like_parts<most>(args.x.rows, [&](auto rows, uint32_t row) {
+    packed_outputs<Code, rows.value, blocks>(args, weight, block, input, row);
+  });
 }
 
 template <typename Code>

@@ -1,6 +1,7 @@
 // How near each page comes to holding the best key of any query, by the bounds of its keys.
 #include "head_scores.h"
 #include "kernel_table.h"
+#include "like_parts.h"
 #include "page_table.h"
 #include "prefetch.h"
 #include "query_turns.h"
@@ -71,12 +72,11 @@ void limit_pages(const PageScoresArgs& args, PageScoresScratch& scratch, const P
     later[1][i] = later[0][i] + half;
   }
   const float scale = 1.0f / __builtin_sqrtf(float(size));
-  for_heads(group, [&](auto heads, uint32_t h) {
+  for_like_parts<score_heads>(group, [&](auto heads, uint32_t h) {
     const ScoreQueries queries[2] = {{scratch.negative + h * scratch.stride, scratch.stride},
                                      {scratch.positive + h * scratch.stride, scratch.stride}};
     float* const limits = scratch.limits + h * scratch.width + first;
-    score_rows_of<heads.value>(limits, scratch.width, queries, rows, later, size,
-                                 scale);
+    score_rows_of<heads.value>(limits, scratch.width, queries, rows, later, size, scale);
   });
   for (uint32_t e = first; e < first + CT_PAGE_TOKENS; ++e) {
     if (e < end && list.pages[e] >= 0) continue;
